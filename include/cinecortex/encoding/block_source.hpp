@@ -1,0 +1,44 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "cinecortex/core/types.hpp"
+
+namespace cinecortex::encoding {
+
+/// A tall matrix in blocks of rows (runs), read when needed and never held whole. It is what the statistics
+/// see of a data set: features, design rows, responses or predictions, from an experiment or from a file.
+/// All methods are local (Collective: no) and may be called on any rank for any block.
+class BlockSource {
+ public:
+  virtual ~BlockSource() = default;
+  virtual Index blocks() const = 0;
+  virtual Index rows(Index block) const = 0;
+  virtual Index columns() const = 0;
+  /// Rows of one block, the given columns: [rows(block), columns.size()].
+  /// @throws InputError naming file and run, if they cannot be read or hold NaN or infinity.
+  virtual MatrixD read(Index block, Range columns) const = 0;
+  virtual std::string name(Index block) const = 0;  ///< for messages, e.g. "s01e01a"
+
+  MatrixD read(Index block) const { return read(block, {0, columns()}); }
+  Index total_rows() const;
+};
+
+/// A matrix in memory, cut into blocks of the given lengths.
+class MemorySource final : public BlockSource {
+ public:
+  MemorySource(MatrixD values, std::vector<Index> block_rows);
+  explicit MemorySource(MatrixD values) : MemorySource(values, {values.rows()}) {}
+  Index blocks() const override { return static_cast<Index>(begins_.size()) - 1; }
+  Index rows(Index block) const override;
+  Index columns() const override { return values_.cols(); }
+  MatrixD read(Index block, Range columns) const override;
+  using BlockSource::read;
+  std::string name(Index block) const override;
+
+ private:
+  MatrixD values_;
+  std::vector<Index> begins_;
+};
+
+}  // namespace cinecortex::encoding

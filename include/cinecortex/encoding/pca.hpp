@@ -1,0 +1,51 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "cinecortex/encoding/block_source.hpp"
+#include "cinecortex/parallel/communicator.hpp"
+
+namespace cinecortex::encoding {
+
+enum class Scale {
+  none,
+  global,   ///< z-score over the fit rows of all runs
+  per_run,  ///< z-score every run (block) by itself, before and at transform
+};
+enum class PcaSolver { automatic, covariance, dual, randomized };
+Scale parse_scale(std::string_view name);          ///< none | global | per-run; @throws InputError
+PcaSolver parse_pca_solver(std::string_view name); ///< auto | covariance | dual | randomized; @throws InputError
+
+struct PcaOptions {
+  Index components = 0;  ///< k; 0: as many as there are, min(d, fit rows - 1)
+  Scale scale = Scale::global;
+  Index fit_every = 5;   ///< rows 0, fit_every, 2·fit_every, … of every block
+  PcaSolver solver = PcaSolver::automatic;
+  std::uint64_t seed = 1004;
+};
+
+/// A fitted scaler and PCA. The same on every rank.
+struct Pca {
+  Scale scale_mode = Scale::global;
+  VectorD mean;        ///< [d] of the fit rows after per-run scaling, before division by scale
+  VectorD scale;       ///< [d] standard deviation (ddof 0) for `global`, ones otherwise; constant columns: 1
+  MatrixD components;  ///< [k, d] orthonormal rows; the largest-magnitude entry of each is positive
+  VectorD explained_variance;        ///< [k], ddof 1 as scikit-learn
+  VectorD explained_variance_ratio;  ///< [k]
+  double orthogonality = 0;  ///< max |C Cᵀ - I|
+  double residual = 0;       ///< max over components of ‖S c - λ c‖ / λ_1, S the covariance of the fit rows
+  Index fit_rows = 0;
+  std::string solver;        ///< the one that ran
+
+  /// Scores [rows, k] of one run's features [rows, d].   Collective: no.
+  MatrixD transform(const ConstViewD& features) const;
+};
+
+/// Mathematics §7. Rows are streamed block by block; blocks are dealt to ranks by their rows.
+/// @param features  every block takes part in the fit
+/// @throws InputError if options.components exceeds the columns or the fit rows - 1 (says both).
+/// Collective: over comm; the result does not depend on the number of ranks beyond rounding.
+Pca fit_pca(const BlockSource& features, const PcaOptions& options, const parallel::Communicator& comm);
+
+}  // namespace cinecortex::encoding

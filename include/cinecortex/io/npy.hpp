@@ -1,0 +1,57 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cinecortex/core/types.hpp"
+
+namespace cinecortex::io {
+
+/// A NumPy .npy file mapped for reading: 1-D (a column) or 2-D; float16/32/64, (u)int8…64, bool; C or Fortran
+/// order; little-endian.   Collective: no.
+class NpyFile {
+ public:
+  explicit NpyFile(const std::filesystem::path& file);  ///< @throws InputError (missing, truncated, type, rank)
+  ~NpyFile();
+  NpyFile(NpyFile&&) noexcept;
+  NpyFile& operator=(NpyFile&&) noexcept;
+  Index rows() const noexcept { return rows_; }
+  Index columns() const noexcept { return columns_; }
+  bool single() const noexcept;  ///< at most float32 precision
+  MatrixD read(Range rows, Range columns) const;
+
+ private:
+  std::filesystem::path file_;
+  Index rows_ = 0, columns_ = 0;
+  char kind_ = 'f';
+  int item_bytes_ = 4;
+  bool fortran_ = false;
+  void* map_ = nullptr;
+  std::size_t map_bytes_ = 0, data_offset_ = 0;
+};
+
+/// Header bytes of a C-order .npy (version 1.0); `descr` such as "<f4".
+std::string npy_header(const std::string& descr, const std::vector<Index>& shape);
+
+void write_npy(const std::filesystem::path& file, const MatrixF& values);
+void write_npy(const std::filesystem::path& file, const MatrixD& values);
+
+/// A matrix on disk, named on the command line: X.npy or file.h5:/path. Opened lazily, one handle a rank.
+class MatrixFile {
+ public:
+  explicit MatrixFile(const std::string& where);  ///< @throws InputError: what is wrong, where, what is allowed
+  ~MatrixFile();
+  MatrixFile(MatrixFile&&) noexcept;
+  Index rows() const;
+  Index columns() const;
+  const std::string& where() const;
+  /// @throws InputError naming row and column of the first NaN or infinity.
+  MatrixD read(Range rows, Range columns) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cinecortex::io

@@ -1,0 +1,30 @@
+#pragma once
+#include <string>
+
+#include "cinecortex/core/types.hpp"
+
+/// Dense kernels on this process's threads, by OpenBLAS (Eigen's own rank update uses one thread).
+/// All row-major; sizes are narrowed to BLAS integers by a throwing cast.   Collective: no.
+namespace cinecortex::linalg {
+
+void set_blas_threads(int threads);
+std::string blas_description();  ///< e.g. "OpenBLAS 0.3.21, kernel Zen, 2 threads" and where dgemm_ came from
+
+/// c = beta c + alpha op(a) op(b); op transposes where asked.
+void gemm(bool transpose_a, bool transpose_b, double alpha, const ConstViewD& a, const ConstViewD& b, double beta,
+          ViewD c);
+void gemm(bool transpose_a, bool transpose_b, float alpha, const ConstViewF& a, const ConstViewF& b, float beta,
+          ViewF c);
+
+/// c += aᵀ a, upper triangle only ([p, p] from a [n, p]).
+void add_gram(const ConstViewD& a, ViewD c);
+void mirror_upper(ViewD c);  ///< copies the upper triangle to the lower
+
+struct EigenPairs {
+  VectorD values;   ///< ascending
+  MatrixD vectors;  ///< [n, n], column j belongs to values[j]
+};
+/// All eigenpairs of a symmetric matrix (both triangles filled). @throws NumericalError.
+EigenPairs eigh(const ConstViewD& symmetric);
+
+}  // namespace cinecortex::linalg

@@ -1,0 +1,24 @@
+#pragma once
+#include <functional>
+
+#include "cinecortex/parallel/communicator.hpp"
+
+namespace cinecortex::parallel {
+
+/// What one rank did while the queue was worked off.
+struct QueueReport {
+  Index tasks = 0;
+  double busy_s = 0;
+  double idle_s = 0;  ///< waiting at the end for the others, and for the next task
+};
+
+/// Works off tasks 0 … count-1: each rank takes the next one as soon as it is free, so no rank idles while
+/// work is left. Order the tasks longest first. A task that throws stops the handing out of tasks, and every
+/// rank throws the same error (as `agree`); a requested stop (core/interrupt.hpp) likewise as Interrupted.
+/// @param execute    makes no collective call; runs on the calling thread
+/// @param completed  called on rank 0 only, from a thread of the queue's own, with the task that is done
+/// Collective: over comm.
+QueueReport run_queue(const Communicator& comm, Index count, const std::function<void(Index task)>& execute,
+                      const std::function<void(Index task)>& completed = {});
+
+}  // namespace cinecortex::parallel

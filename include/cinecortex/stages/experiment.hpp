@@ -1,0 +1,76 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cinecortex/dataset/responses.hpp"
+#include "cinecortex/encoding/design.hpp"
+#include "cinecortex/encoding/pca.hpp"
+#include "cinecortex/encoding/ridge.hpp"
+#include "cinecortex/models/extractor.hpp"
+
+/// An experiment as data: what the TOML file says, checked, with every default in place.
+namespace cinecortex::stages {
+
+struct DataConfig {
+  std::filesystem::path root;
+  std::vector<int> subjects{1, 2, 3, 5};
+  double tr_s = 1.49;
+  std::array<Index, 2> trim_tr{5, 5};  ///< rows dropped at the start and end of a run, for fits and scores
+  dataset::Repeats repeats = dataset::Repeats::average;
+  Index tolerance_tr = 10;             ///< most TRs by which features and fMRI of a run may differ in length
+};
+
+struct SplitConfig {
+  std::string base, stack, test;  ///< selectors
+  bool allow_leak = false;        ///< a run may be in two roles
+};
+
+struct PcaConfig {
+  encoding::PcaOptions options;
+  bool fit_all = false;  ///< false: base-fit runs; true: every run with features (transductive)
+};
+
+struct SpaceConfig {
+  std::string name;
+  models::ModelConfig model;
+  std::string reading;  ///< which output of the model; "" for models with one
+  PcaConfig pca;
+  encoding::Design design = encoding::Design::shifted_window(3, 3, encoding::Edge::shift);
+};
+
+struct StackConfig {
+  std::string method = "simplex";
+};
+
+struct Experiment {
+  std::string name;
+  std::uint64_t seed = 1004;
+  DataConfig data;
+  SplitConfig split;
+  std::vector<SpaceConfig> spaces;
+  encoding::RidgeOptions ridge;
+  StackConfig stack;
+  std::filesystem::path output;
+  std::string resolved;  ///< the experiment as TOML with overrides and defaults, for the manifest
+};
+
+/// How to run, as opposed to what: nothing here changes a result.
+struct Runtime {
+  int threads = 1;
+  std::string device = "cpu";  ///< cpu | cuda | cuda:N, already resolved
+  bool force = false;          ///< redo what is there
+  bool progress = true;        ///< bars on stderr (rank 0)
+  Index chunk_tr = 64;         ///< TRs of one extraction task
+};
+
+/// What every stage on an experiment gets.
+struct Config {
+  Experiment experiment;
+  Runtime runtime;
+};
+
+}  // namespace cinecortex::stages

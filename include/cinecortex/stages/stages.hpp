@@ -1,0 +1,22 @@
+#pragma once
+#include "cinecortex/parallel/communicator.hpp"
+#include "cinecortex/stages/experiment.hpp"
+#include "cinecortex/stages/summary.hpp"
+
+/// The stages of an experiment. One verb, one stage, one folder of output. Each reads files, calls kernels and
+/// writes files. Every run() is collective over comm, throws the same error on every rank, and keeps finished
+/// outputs whose inputs and settings are unchanged.
+namespace cinecortex::stages {
+
+Summary validate(const Config& config, const parallel::Communicator& comm);
+Summary extract(const Config& config, const parallel::Communicator& comm);
+Summary pca(const Config& config, const parallel::Communicator& comm);
+Summary ridge(const Config& config, const parallel::Communicator& comm);
+Summary stack(const Config& config, const parallel::Communicator& comm);
+Summary predict(const Config& config, const parallel::Communicator& comm);
+Summary score(const Config& config, const parallel::Communicator& comm);
+
+/// All of them in order, then manifest.json and the table of results.
+Summary run_all(const Config& config, const parallel::Communicator& comm);
+
+}  // namespace cinecortex::stages
