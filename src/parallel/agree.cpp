@@ -40,7 +40,7 @@ void agree_on_failure(const Communicator& comm, std::exception_ptr failure) {
     return 0;
   };
   const std::int64_t worst = comm.max(severity(kind));
-  const std::int64_t source = comm.min(severity(kind) == worst ? comm.rank() : comm.size());
+  const std::int64_t source = comm.min(std::int64_t{severity(kind) == worst ? comm.rank() : comm.size()});
   std::int64_t shared_kind = static_cast<std::int64_t>(kind);
   comm.broadcast(std::span(&shared_kind, 1), static_cast<int>(source));
   comm.broadcast(what, static_cast<int>(source));
