@@ -15,16 +15,19 @@ constexpr int request_tag = 1, reply_tag = 2;
 constexpr Index no_task = -1, failed_task = -2;
 constexpr auto poll_period = std::chrono::milliseconds(1);
 
+using Completed = std::function<std::optional<Index>(Index)>;
+
 /// The list of tasks, on rank 0.
 class Dispenser {
  public:
-  Dispenser(Index count, const std::function<void(Index)>& completed) : count_(count), completed_(completed) {}
+  Dispenser(Index count, const Completed& completed) : count_(count), completed_(completed) {}
 
   /// @param finished  the task just finished, no_task at the first call, failed_task after a failure
   Index next(Index finished) {
     const std::lock_guard lock(mutex_);
     if (finished == failed_task || interrupt::requested()) stopped_ = true;
-    if (finished >= 0 && completed_) completed_(finished);
+    const auto follow_up = finished >= 0 && completed_ ? completed_(finished) : std::nullopt;
+    if (follow_up && !stopped_) return *follow_up;
     return stopped_ || next_ == count_ ? no_task : next_++;
   }
 
@@ -32,7 +35,7 @@ class Dispenser {
   std::mutex mutex_;
   Index next_ = 0, count_;
   bool stopped_ = false;
-  const std::function<void(Index)>& completed_;
+  const Completed& completed_;
 };
 
 /// Answers the other ranks until each was told that there is no more.
@@ -66,7 +69,7 @@ Index ask(const Communicator& comm, std::int64_t finished) {
 }  // namespace
 
 QueueReport run_queue(const Communicator& parent, Index count, const std::function<void(Index)>& execute,
-                      const std::function<void(Index)>& completed) {
+                      const std::function<std::optional<Index>(Index)>& completed) {
   const Communicator comm = parent.duplicate();
   Dispenser dispenser(count, completed);
   std::exception_ptr server_failure;

@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <optional>
 
 #include "cinecortex/parallel/communicator.hpp"
 
@@ -16,9 +17,11 @@ struct QueueReport {
 /// work is left. Order the tasks longest first. A task that throws stops the handing out of tasks, and every
 /// rank throws the same error (as `agree`); a requested stop (core/interrupt.hpp) likewise as Interrupted.
 /// @param execute    makes no collective call; runs on the calling thread
-/// @param completed  called on rank 0 only, from a thread of the queue's own, with the task that is done
+/// @param completed  called on rank 0 only, one call at a time but from a thread of the queue's own, with the
+///                   task that is done; may name a follow-up task (any number ≥ count), which the rank that
+///                   finished gets next, e.g. to join the parts of which it did the last
 /// Collective: over comm.
 QueueReport run_queue(const Communicator& comm, Index count, const std::function<void(Index task)>& execute,
-                      const std::function<void(Index task)>& completed = {});
+                      const std::function<std::optional<Index>(Index task)>& completed = {});
 
 }  // namespace cinecortex::parallel
