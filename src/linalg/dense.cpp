@@ -1,1 +1,160 @@
-// filled in the commits that follow
+#include "cinecortex/linalg/dense.hpp"
+
+#include <cblas.h>
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <sstream>
+#include <string_view>
+#include <vector>
+
+#include "cinecortex/core/error.hpp"
+#include "fortran.hpp"
+
+namespace cinecortex::linalg {
+namespace {
+
+int blas_size(Index value) {
+  return checked_cast<int>(value);
+}
+
+/// The distance of two rows, which BLAS wants to be at least the row's length even where there is one row.
+template <class Matrix>
+int leading(const Matrix& matrix) {
+  const Index stride = matrix.rows() > 1 ? matrix.outerStride() : matrix.cols();
+  return blas_size(std::max<Index>(stride, 1));
+}
+
+CBLAS_TRANSPOSE op(bool transpose) {
+  return transpose ? CblasTrans : CblasNoTrans;
+}
+
+struct ProductSizes {
+  int m, n, k;
+};
+
+template <class A, class B, class C>
+ProductSizes check_product(bool transpose_a, bool transpose_b, const A& a, const B& b, const C& c) {
+  const Index m = transpose_a ? a.cols() : a.rows();
+  const Index k = transpose_a ? a.rows() : a.cols();
+  const Index k_of_b = transpose_b ? b.cols() : b.rows();
+  const Index n = transpose_b ? b.rows() : b.cols();
+  if (k != k_of_b || c.rows() != m || c.cols() != n) {
+    throw Error(fmt::format("internal: gemm of op(a) [{}, {}] and op(b) [{}, {}] into [{}, {}]", m, k, k_of_b,
+                            n, c.rows(), c.cols()));
+  }
+  return {blas_size(m), blas_size(n), blas_size(k)};
+}
+
+/// The file that a symbol of this process comes from, or "" where it cannot be told (a static program).
+std::string library_of(const char* symbol, const void* address) {
+  if (const void* found = dlsym(RTLD_DEFAULT, symbol)) address = found;
+  Dl_info info{};
+  return dladdr(address, &info) != 0 && info.dli_fname != nullptr ? info.dli_fname : "";
+}
+
+std::string dgemm_library() {
+  return library_of("dgemm_", reinterpret_cast<const void*>(&dgemm_));
+}
+std::string dsyevd_library() {
+  return library_of("dsyevd_", reinterpret_cast<const void*>(&dsyevd_));
+}
+std::string openblas_library() {
+  return library_of("openblas_get_config", reinterpret_cast<const void*>(&openblas_get_config));
+}
+
+bool served_by_openblas(const std::string& library) {
+  return library == openblas_library() || library.find("openblas") != std::string::npos;
+}
+
+}  // namespace
+
+void set_blas_threads(int threads) {
+  openblas_set_num_threads(std::max(threads, 1));
+}
+
+std::string blas_description() {
+  std::istringstream config(openblas_get_config());
+  std::string name, version;
+  config >> name >> version;
+  const int threads = openblas_get_num_threads();
+  return fmt::format("{} {}, kernel {}, {} thread{}, dgemm from {}", name, version, openblas_get_corename(),
+                     threads, threads == 1 ? "" : "s", dgemm_library());
+}
+
+bool blas_is_openblas() {
+  return served_by_openblas(dgemm_library()) && served_by_openblas(dsyevd_library());
+}
+
+void gemm(bool transpose_a, bool transpose_b, double alpha, const ConstViewD& a, const ConstViewD& b,
+          double beta, ViewD c) {
+  const auto [m, n, k] = check_product(transpose_a, transpose_b, a, b, c);
+  if (m == 0 || n == 0) return;
+  cblas_dgemm(CblasRowMajor, op(transpose_a), op(transpose_b), m, n, k, alpha, a.data(), leading(a), b.data(),
+              leading(b), beta, c.data(), leading(c));
+}
+
+void gemm(bool transpose_a, bool transpose_b, float alpha, const ConstViewF& a, const ConstViewF& b,
+          float beta, ViewF c) {
+  const auto [m, n, k] = check_product(transpose_a, transpose_b, a, b, c);
+  if (m == 0 || n == 0) return;
+  cblas_sgemm(CblasRowMajor, op(transpose_a), op(transpose_b), m, n, k, alpha, a.data(), leading(a), b.data(),
+              leading(b), beta, c.data(), leading(c));
+}
+
+void add_gram(const ConstViewD& a, ViewD c) {
+  if (c.rows() != a.cols() || c.cols() != a.cols()) {
+    throw Error(
+        fmt::format("internal: Gram matrix of {} columns into [{}, {}]", a.cols(), c.rows(), c.cols()));
+  }
+  if (a.size() == 0) return;
+  cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, blas_size(a.cols()), blas_size(a.rows()), 1.0, a.data(),
+              leading(a), 1.0, c.data(), leading(c));
+}
+
+void mirror_upper(ViewD c) {
+  if (c.rows() != c.cols()) {
+    throw Error(fmt::format("internal: mirror_upper of a [{}, {}] matrix", c.rows(), c.cols()));
+  }
+  // By tiles, so that both sides of the copy stay in cache.
+  constexpr Index tile = 64;
+  for (Index i0 = 0; i0 < c.rows(); i0 += tile) {
+    const Index i1 = std::min(i0 + tile, c.rows());
+    for (Index j0 = i0; j0 < c.cols(); j0 += tile) {
+      const Index j1 = std::min(j0 + tile, c.cols());
+      for (Index i = i0; i < i1; ++i) {
+        for (Index j = std::max(j0, i + 1); j < j1; ++j) c(j, i) = c(i, j);
+      }
+    }
+  }
+}
+
+EigenPairs eigh(const ConstViewD& symmetric) {
+  if (symmetric.rows() != symmetric.cols()) {
+    throw Error(fmt::format("internal: eigh of a [{}, {}] matrix", symmetric.rows(), symmetric.cols()));
+  }
+  const Index size = symmetric.rows();
+  if (!symmetric.allFinite()) {
+    throw NumericalError(
+        fmt::format("eigendecomposition of a {0} × {0} matrix that holds NaN or infinity", size));
+  }
+  EigenPairs pairs{VectorD(size), symmetric};
+  if (size == 0) return pairs;
+  const int n = blas_size(size);
+  const int lwork = blas_size(1 + 6 * size + 2 * size * size);
+  const int liwork = blas_size(3 + 5 * size);
+  std::vector<double> work(static_cast<std::size_t>(lwork));
+  std::vector<int> iwork(static_cast<std::size_t>(liwork));
+  int info = 0;
+  dsyevd_("V", "U", &n, pairs.vectors.data(), &n, pairs.values.data(), work.data(), &lwork, iwork.data(),
+          &liwork, &info);
+  if (info != 0) {
+    throw NumericalError(fmt::format(
+        "the eigendecomposition of a {0} × {0} matrix did not converge (dsyevd: {1})", size, info));
+  }
+  pairs.vectors.transposeInPlace();  // LAPACK's vectors are columns of a column-major matrix
+  return pairs;
+}
+
+}  // namespace cinecortex::linalg

@@ -8,15 +8,19 @@
 namespace cinecortex::linalg {
 
 void set_blas_threads(int threads);
-std::string blas_description();  ///< e.g. "OpenBLAS 0.3.21, kernel Zen, 2 threads" and where dgemm_ came from
+std::string
+blas_description();  ///< e.g. "OpenBLAS 0.3.21, kernel Zen, 2 threads, dgemm from /…/libopenblas.so.0"
+/// Whether BLAS and LAPACK calls of this process, those of libtorch and ScaLAPACK included, end in OpenBLAS.
+/// libtorch brings its own: the link order decides (cmake/Dependencies.cmake), main asserts it.
+bool blas_is_openblas();
 
 /// c = beta c + alpha op(a) op(b); op transposes where asked.
-void gemm(bool transpose_a, bool transpose_b, double alpha, const ConstViewD& a, const ConstViewD& b, double beta,
-          ViewD c);
-void gemm(bool transpose_a, bool transpose_b, float alpha, const ConstViewF& a, const ConstViewF& b, float beta,
-          ViewF c);
+void gemm(bool transpose_a, bool transpose_b, double alpha, const ConstViewD& a, const ConstViewD& b,
+          double beta, ViewD c);
+void gemm(bool transpose_a, bool transpose_b, float alpha, const ConstViewF& a, const ConstViewF& b,
+          float beta, ViewF c);
 
-/// c += aᵀ a, upper triangle only ([p, p] from a [n, p]).
+/// c += aᵀ a, upper triangle only ([p, p] from a [n, p]). @throws Error if the shapes do not fit, as gemm.
 void add_gram(const ConstViewD& a, ViewD c);
 void mirror_upper(ViewD c);  ///< copies the upper triangle to the lower
 
@@ -24,7 +28,9 @@ struct EigenPairs {
   VectorD values;   ///< ascending
   MatrixD vectors;  ///< [n, n], column j belongs to values[j]
 };
-/// All eigenpairs of a symmetric matrix (both triangles filled). @throws NumericalError.
+/// All eigenpairs of a symmetric matrix (both triangles filled), by divide and conquer (LAPACK dsyevd).
+/// @pre    n < 32,767: LAPACK's workspace of 2 n² is counted in 32 bits; more throws Error
+/// @throws NumericalError if it holds NaN or infinity, or does not converge.
 EigenPairs eigh(const ConstViewD& symmetric);
 
 }  // namespace cinecortex::linalg
