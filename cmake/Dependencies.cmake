@@ -5,15 +5,26 @@ find_package(Threads REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(MPI REQUIRED COMPONENTS CXX)
 
-set(HDF5_PREFER_PARALLEL ON)
-find_package(HDF5 REQUIRED COMPONENTS C HL)
-if(NOT HDF5_IS_PARALLEL)
-  message(FATAL_ERROR "CineCortex writes parallel HDF5, but the HDF5 found (${HDF5_C_LIBRARIES}) is serial. "
-                      "Install libhdf5-openmpi-dev, or load your site's parallel HDF5 module and set HDF5_ROOT.")
+# pkg-config knows Debian's parallel HDF5; elsewhere FindHDF5 asks the wrapper h5pcc, which is right for a site's
+# module (set HDF5_ROOT to choose one), but cannot build in a folder with a space in its name.
+find_package(PkgConfig REQUIRED)
+if(NOT HDF5_ROOT AND NOT DEFINED ENV{HDF5_ROOT})
+  pkg_check_modules(hdf5 IMPORTED_TARGET hdf5-openmpi)
 endif()
 add_library(cinecortex_hdf5 INTERFACE)
-target_include_directories(cinecortex_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
-target_link_libraries(cinecortex_hdf5 INTERFACE ${HDF5_C_HL_LIBRARIES} ${HDF5_C_LIBRARIES} MPI::MPI_CXX)
+if(hdf5_FOUND)
+  find_library(HDF5_HL_LIBRARY hdf5_hl HINTS ${hdf5_LIBRARY_DIRS} REQUIRED)
+  target_link_libraries(cinecortex_hdf5 INTERFACE ${HDF5_HL_LIBRARY} PkgConfig::hdf5 MPI::MPI_CXX)
+else()
+  set(HDF5_PREFER_PARALLEL ON)
+  find_package(HDF5 REQUIRED COMPONENTS C HL)
+  if(NOT HDF5_IS_PARALLEL)
+    message(FATAL_ERROR "CineCortex writes parallel HDF5, but the HDF5 found (${HDF5_C_LIBRARIES}) is serial. "
+                        "Install libhdf5-openmpi-dev, or load your site's parallel HDF5 module and set HDF5_ROOT.")
+  endif()
+  target_include_directories(cinecortex_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
+  target_link_libraries(cinecortex_hdf5 INTERFACE ${HDF5_C_HL_LIBRARIES} ${HDF5_C_LIBRARIES} MPI::MPI_CXX)
+endif()
 target_compile_definitions(cinecortex_hdf5 INTERFACE OMPI_SKIP_MPICXX)
 
 find_package(Eigen3 REQUIRED NO_MODULE)
@@ -22,7 +33,6 @@ find_package(spdlog REQUIRED)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 
-find_package(PkgConfig REQUIRED)
 pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
 # Debian's CMake config of ScaLAPACK names paths that do not exist: pkg-config is right.
 pkg_check_modules(scalapack REQUIRED IMPORTED_TARGET scalapack-openmpi)
