@@ -37,6 +37,15 @@ bool inside(Index row, Index length) {
 
 }  // namespace
 
+std::string_view name(Edge edge) {
+  switch (edge) {
+    case Edge::shift: return "shift";
+    case Edge::zero: return "zero";
+    case Edge::drop: break;
+  }
+  return "drop";
+}
+
 Edge parse_edge(std::string_view name) {
   if (name == "shift") return Edge::shift;
   if (name == "zero") return Edge::zero;
@@ -50,6 +59,8 @@ Design Design::shifted_window(Index delay, Index window, Edge edge) {
   for (Index d = delay + window - 1; d >= delay; --d) delays.push_back(d);
   return fir(std::move(delays), edge);
 }
+
+Design Design::for_prediction() const { return edge_ == Edge::drop ? fir(delays_, Edge::shift) : *this; }
 
 Design Design::fir(std::vector<Index> delays, Edge edge) {
   if (delays.empty()) throw InputError("delays []: at least one delay is needed");

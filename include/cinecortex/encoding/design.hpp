@@ -14,6 +14,7 @@ enum class Edge {
   drop,   ///< the TR is not used
 };
 Edge parse_edge(std::string_view name);  ///< @throws InputError listing shift, zero, drop
+std::string_view name(Edge edge);
 
 /// From feature rows to design rows: x_t = [F[t - d] for d in delays], oldest first, side by side.
 /// `delay` and `window` of an experiment are delays {delay + window - 1, …, delay}.
@@ -26,6 +27,9 @@ class Design {
 
   const std::vector<Index>& delays() const noexcept { return delays_; }
   Edge edge() const noexcept { return edge_; }
+  /// The same delays for predicting every TR of a run: `drop` is for fitting, a prediction has no holes, so there it
+  /// moves the window as `shift` does.
+  Design for_prediction() const;
   Index columns(Index components) const { return components * static_cast<Index>(delays_.size()); }
 
   /// TRs of the response that this design can predict: all of [first, last) but those that `drop` leaves out.
