@@ -65,6 +65,7 @@ struct Runtime {
   bool force = false;          ///< redo what is there
   bool progress = true;        ///< bars on stderr (rank 0)
   Index chunk_tr = 64;         ///< TRs of one extraction task
+  std::string program = "{}";  ///< what runs, as a JSON object (version, commit, libraries), for the manifest
 };
 
 /// What every stage on an experiment gets.

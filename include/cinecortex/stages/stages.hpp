@@ -16,7 +16,10 @@ Summary stack(const Config& config, const parallel::Communicator& comm);
 Summary predict(const Config& config, const parallel::Communicator& comm);
 Summary score(const Config& config, const parallel::Communicator& comm);
 
-/// All of them in order, then manifest.json and the table of results.
+/// All of them in order, then the table of results.
 Summary run_all(const Config& config, const parallel::Communicator& comm);
+
+/// The stage of that verb ("extract" … "score", "validate", "run"); what it did is noted in manifest.json.
+Summary run_stage(const std::string& verb, const Config& config, const parallel::Communicator& comm);
 
 }  // namespace cinecortex::stages

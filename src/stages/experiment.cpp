@@ -1,1 +1,0 @@
-// filled in the commits that follow

@@ -1,0 +1,251 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+
+#include "cinecortex/core/clock.hpp"
+#include "cinecortex/core/log.hpp"
+#include "cinecortex/core/progress.hpp"
+#include "cinecortex/dataset/movie.hpp"
+#include "cinecortex/dataset/transcript.hpp"
+#include "cinecortex/io/hdf5.hpp"
+#include "cinecortex/io/npy.hpp"
+#include "cinecortex/parallel/work_queue.hpp"
+#include "cinecortex/stages/stages.hpp"
+#include "extraction_plan.hpp"
+
+namespace cinecortex::stages {
+namespace {
+
+using models::Needs;
+
+/// A run's movie, sound and words, opened when first wanted and kept while chunks of the same run follow.
+class OpenRun {
+ public:
+  OpenRun(const dataset::Run& run, int threads) : run_(run), threads_(threads) {}
+  const dataset::Run& run() const { return run_; }
+
+  dataset::Movie& movie() {
+    if (!movie_) movie_ = std::make_unique<dataset::Movie>(run_.movie, threads_);
+    return *movie_;
+  }
+  const AudioTrack& audio() {
+    if (!audio_) audio_ = movie().audio();
+    return *audio_;
+  }
+  const Transcript& transcript() {
+    if (!transcript_) transcript_ = dataset::read_transcript(run_.transcript);
+    return *transcript_;
+  }
+
+ private:
+  const dataset::Run& run_;
+  int threads_;
+  std::unique_ptr<dataset::Movie> movie_;
+  std::optional<AudioTrack> audio_;
+  std::optional<Transcript> transcript_;
+};
+
+/// Does the tasks of an extraction plan on one rank.
+class Worker {
+ public:
+  Worker(const ExtractionPlan& plan, const Config& config, const Outputs& outputs, const parallel::Communicator& self)
+      : plan_(plan), config_(config), outputs_(outputs), self_(self) {}
+
+  void extract(const ExtractionTask& task) {
+    const RunWork& work = plan_.work[task.work];
+    if (!open_ || &open_->run() != work.run) open_.emplace(*work.run, config_.runtime.threads);
+    const auto parts = wanted(work, task.rows);
+
+    std::vector<FrameRequest> requests;
+    std::vector<std::optional<std::size_t>> answer(parts.size());
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const auto& group = plan_.groups[parts[i]->group];
+      if (auto request = group.extractor->frame_request(work.info, clip(task.rows, *parts[i]))) {
+        answer[i] = requests.size();
+        requests.push_back(std::move(*request));
+      }
+    }
+    std::vector<FrameStack> frames;
+    if (!requests.empty()) frames = open_->movie().frames(requests);
+
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      compute(work, *parts[i], clip(task.rows, *parts[i]), answer[i] ? &frames[*answer[i]] : nullptr);
+      if (answer[i]) frames[*answer[i]] = {};
+    }
+  }
+
+  /// Puts a run's chunks into its feature files and removes them.
+  void join(const RunWork& work) {
+    for (const auto& part : work.groups) {
+      if (part.current) continue;
+      for (std::size_t i = 0; i < part.digests.size(); ++i) join(work, part, i);
+    }
+  }
+
+ private:
+  static Range clip(Range rows, const GroupRun& part) { return {rows.begin, std::min(rows.end, part.rows)}; }
+
+  std::vector<const GroupRun*> wanted(const RunWork& work, Range rows) const {
+    std::vector<const GroupRun*> parts;
+    for (const auto& part : work.groups) {
+      if (!part.current && rows.begin < part.rows) parts.push_back(&part);
+    }
+    return parts;
+  }
+
+  void compute(const RunWork& work, const GroupRun& part, Range rows, const FrameStack* frames) {
+    const auto& group = plan_.groups[part.group];
+    const auto needs = group.extractor->needs();
+    models::Stimulus stimulus{.info = work.info, .frames = frames, .audio = {}, .transcript = {}};
+    if (has(needs, Needs::audio)) stimulus.audio = open_->audio().samples;
+    if (has(needs, Needs::text)) stimulus.transcript = open_->transcript();
+    std::vector<MatrixF> outputs;
+    for (const auto& reading : group.extractor->readings()) outputs.emplace_back(rows.size(), reading.width);
+    group.extractor->extract(stimulus, rows, outputs);
+    for (std::size_t i = 0; i < group.outputs.size(); ++i) {
+      const auto& output = group.outputs[i];
+      save_chunk(outputs_.chunk(output.space->name, work.run->id.task, part.digests[i], rows.begin),
+                 outputs[output.reading]);
+    }
+  }
+
+  static void save_chunk(const std::filesystem::path& file, const MatrixF& values) {
+    auto partial = file;
+    partial += ".partial";
+    io::write_npy(partial, values);
+    std::filesystem::rename(partial, file);
+  }
+
+  void join(const RunWork& work, const GroupRun& part, std::size_t output) {
+    const auto& group = plan_.groups[part.group];
+    const auto& space = *group.outputs[output].space;
+    const auto& reading = group.extractor->readings()[group.outputs[output].reading];
+    const auto& run = work.run->id.task;
+    io::Hdf5Writer writer(outputs_.features(space.name, run), self_,
+                          {{digest_attribute, part.digests[output]},
+                           {"settings_digest", feature_settings_digest(space, config_.experiment.data)},
+                           {"kind", std::string("features")},
+                           {"space", space.name},
+                           {"model", space.model.model},
+                           {"run", run},
+                           {"tr_s", config_.experiment.data.tr_s}});
+    writer.create("/features", {part.rows, reading.width},
+                  {.type = io::Stored::float32,
+                   .attributes = {{"description", std::string("features of space ") + space.name +
+                                                      ", one row a TR; row i covers [i, i+1) TR of the movie"}},
+                   .dimensions = {"TR", "feature"}});
+    std::vector<std::filesystem::path> chunks;
+    for (Index begin = 0; begin < part.rows; begin += config_.runtime.chunk_tr) {
+      chunks.push_back(outputs_.chunk(space.name, run, part.digests[output], begin));
+      const io::NpyFile chunk(chunks.back());
+      const MatrixF rows = chunk.read({0, chunk.rows()}, {0, chunk.columns()}).cast<float>();
+      writer.write<float>("/features", rows, begin, 0);
+    }
+    if (!reading.columns.empty()) {
+      writer.put("/columns", reading.columns, {.attributes = {{"description", std::string("name of each feature")}}});
+    }
+    writer.commit();
+    for (const auto& chunk : chunks) std::filesystem::remove(chunk);
+  }
+
+  const ExtractionPlan& plan_;
+  const Config& config_;
+  const Outputs& outputs_;
+  const parallel::Communicator& self_;
+  std::optional<OpenRun> open_;
+};
+
+/// How many chunks of each run are still to do, for rank 0's queue.
+class Countdown {
+ public:
+  explicit Countdown(const ExtractionPlan& plan) : plan_(plan), left_(plan.work.size(), 0) {
+    for (const auto& task : plan.tasks) left_[task.work] += task.rows.empty() ? 0 : 1;
+  }
+  /// The join that this task makes possible, if it was the last chunk of its run.
+  std::optional<Index> completed(const ExtractionTask& task) {
+    if (task.rows.empty() || --left_[task.work] > 0) return std::nullopt;
+    return static_cast<Index>(plan_.tasks.size() + task.work);
+  }
+
+ private:
+  const ExtractionPlan& plan_;
+  std::vector<Index> left_;
+};
+
+void make_chunk_folders(const Config& config, const Outputs& outputs) {
+  for (const auto& space : config.experiment.spaces) {
+    const auto folder = outputs.features_folder(space.name) / "chunks";
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) throw InputError(fmt::format("{}: the folder cannot be made ({})", folder.string(), error.message()));
+  }
+}
+
+/// Nothing of a finished extraction is needed any more, chunks of older settings included.
+void remove_chunk_folders(const Config& config, const Outputs& outputs) {
+  for (const auto& space : config.experiment.spaces) {
+    std::error_code ignored;  // a leftover folder harms nobody
+    std::filesystem::remove_all(outputs.features_folder(space.name) / "chunks", ignored);
+  }
+}
+
+void warn_about_missing(const ExtractionPlan& plan) {
+  for (std::size_t g = 0; g < plan.groups.size(); ++g) {
+    std::string runs;
+    for (const auto& work : plan.work) {
+      if (work.groups[g].rows == 0) runs += (runs.empty() ? "" : ", ") + work.run->id.task;
+    }
+    if (runs.empty()) continue;
+    log::warn("space {}: no transcript for {}; these runs go without it, and the stack is refitted for them",
+              plan.groups[g].outputs.front().space->name, runs);
+  }
+}
+
+}  // namespace
+
+Summary extract(const Config& config, const parallel::Communicator& comm) {
+  const Stopwatch clock;
+  const Context context = make_context(config, comm);
+  const ExtractionPlan plan = plan_extraction(config, context, comm);
+  if (comm.root()) warn_about_missing(plan);
+  parallel::agree(comm, [&] {
+    if (comm.root() && !plan.tasks.empty()) make_chunk_folders(config, context.outputs);
+  });
+
+  const parallel::Communicator self = comm.split(comm.rank(), 0);
+  Worker worker(plan, config, context.outputs, self);
+  Countdown countdown(plan);
+  double total_tr = 0;
+  for (const auto& task : plan.tasks) total_tr += static_cast<double>(task.rows.size());
+  Progress progress("extract", total_tr, "TR", config.runtime.progress && comm.root() && !plan.tasks.empty());
+  const auto count = static_cast<Index>(plan.tasks.size());
+  const auto report = parallel::run_queue(
+      comm, count,
+      [&](Index i) {
+        if (i >= count) return worker.join(plan.work[static_cast<std::size_t>(i - count)]);
+        const auto& task = plan.tasks[static_cast<std::size_t>(i)];
+        if (task.rows.empty()) return worker.join(plan.work[task.work]);
+        worker.extract(task);
+      },
+      [&](Index i) -> std::optional<Index> {
+        if (i >= count) return std::nullopt;
+        const auto& task = plan.tasks[static_cast<std::size_t>(i)];
+        progress.add(static_cast<double>(task.rows.size()));
+        return countdown.completed(task);
+      });
+  progress.finish();
+  if (comm.root()) remove_chunk_folders(config, context.outputs);
+
+  Summary summary{.stage = "extract", .done = plan.missing_files, .kept = plan.current_files};
+  for (const auto& space : config.experiment.spaces) {
+    summary.outputs.push_back(context.outputs.features_folder(space.name));
+  }
+  summary.details["tr_extracted"] = total_tr;
+  summary.details["idle_s_max"] = comm.max(report.idle_s);
+  summary.seconds = clock.seconds();
+  return summary;
+}
+
+}  // namespace cinecortex::stages

@@ -1,0 +1,49 @@
+#pragma once
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "cinecortex/encoding/design.hpp"
+#include "cinecortex/encoding/pca.hpp"
+#include "cinecortex/encoding/ridge.hpp"
+#include "cinecortex/encoding/stacking.hpp"
+#include "cinecortex/io/hdf5.hpp"
+
+/// Fitted models on disk: the same data sets for an experiment and for the user's own matrices.
+namespace cinecortex::stages {
+
+using Attributes = std::map<std::string, io::Attribute>;
+
+/// Raised when a reader of older files would misunderstand new ones.
+inline constexpr std::int64_t model_format_version = 1;
+
+/// Writes mean, scale, components and variances of a PCA into an open file.   Collective: over the writer's ranks.
+void put_pca(io::Hdf5Writer& writer, const encoding::Pca& pca);
+Attributes pca_attributes(const encoding::Pca& pca);
+
+/// Writes a ridge model, every rank its targets. `attributes` are added to the model's own (kind, alphas, design).
+/// Collective: over comm.
+void write_ridge(const std::filesystem::path& file, const encoding::RidgeFit& fit,
+                 const encoding::RidgeOptions& options, const encoding::Design& design, Attributes attributes,
+                 const parallel::Communicator& comm);
+
+/// Writes stacking weights, every rank its targets.
+/// @param models   K names     @param without  names of the subsets that weights_without belong to
+/// @param blocks   names of the blocks that loro_weights belong to
+/// Collective: over comm.
+void write_stack(const std::filesystem::path& file, const encoding::StackFit& fit, Index targets_global,
+                 const std::vector<std::string>& models, const std::vector<std::string>& without,
+                 const std::vector<std::string>& blocks, Attributes attributes, const parallel::Communicator& comm);
+
+/// One fitted ridge model, for some of its targets.
+struct RidgeModel {
+  MatrixD weights;    ///< [p, targets]
+  VectorD intercept;  ///< [targets]
+  MatrixD predict(const ConstViewD& design_rows) const;  ///< [rows, targets]
+};
+RidgeModel read_ridge(const io::Hdf5Reader& reader, Range targets);
+
+/// @throws InputError: not a model file of this kind or of a version this program reads.   Collective: no.
+void check_model_file(const io::Hdf5Reader& reader, const std::string& kind);
+
+}  // namespace cinecortex::stages

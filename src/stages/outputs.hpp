@@ -1,0 +1,47 @@
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "cinecortex/dataset/catalogue.hpp"
+#include "cinecortex/parallel/communicator.hpp"
+
+namespace cinecortex::stages {
+
+/// Where everything an experiment makes is put.
+class Outputs {
+ public:
+  explicit Outputs(std::filesystem::path root) : root_(std::move(root)) {}
+  using path = std::filesystem::path;
+
+  const path& root() const noexcept { return root_; }
+  path manifest() const { return root_ / "manifest.json"; }
+  path features_folder(const std::string& space) const { return root_ / "features" / space; }
+  path features(const std::string& space, const std::string& run) const {
+    return features_folder(space) / (run + ".h5");
+  }
+  /// One finished chunk of rows, kept until the run is whole. The digest keeps chunks of other settings apart.
+  path chunk(const std::string& space, const std::string& run, const std::string& digest, Index begin) const;
+  path pca(const std::string& space) const { return root_ / "pca" / (space + ".h5"); }
+  path ridge(const std::string& space, int subject) const { return root_ / "ridge" / space / subject_file(subject); }
+  path stack(int subject) const { return root_ / "stack" / subject_file(subject); }
+  path predictions(int subject) const { return root_ / "predictions" / subject_file(subject); }
+  path scores() const { return root_ / "scores" / "scores.h5"; }
+  path scores_table() const { return root_ / "scores" / "scores.csv"; }
+  path submission(const std::string& part) const { return root_ / "submission" / (part + ".npy"); }
+
+ private:
+  static path subject_file(int subject) { return dataset::layout::subject_name(subject) + ".h5"; }
+  path root_;
+};
+
+/// The attribute every output carries: a fingerprint of the inputs and settings it was made from.
+inline constexpr const char* digest_attribute = "experiment_digest";
+
+/// The digest in a finished output; "" if there is no such file. @throws InputError if it is damaged.
+std::string stored_digest(const std::filesystem::path& file);
+
+/// Whether an output is there and was made from these inputs and settings. Looked up by rank 0.
+/// Collective: over comm.
+bool is_current(const std::filesystem::path& file, const std::string& digest, const parallel::Communicator& comm);
+
+}  // namespace cinecortex::stages

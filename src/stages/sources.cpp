@@ -1,0 +1,154 @@
+#include "sources.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+namespace cinecortex::stages {
+namespace {
+
+std::string block_name(const Presentation& presentation, const DataConfig& data) {
+  const auto& task = presentation.run->id.task;
+  return data.repeats == dataset::Repeats::keep && presentation.repeat > 0
+             ? fmt::format("{} (run-{})", task, presentation.repeat + 1)
+             : task;
+}
+
+}  // namespace
+
+MatrixD read_finite(const io::Hdf5Reader& reader, const std::string& path, Range rows, Range columns) {
+  MatrixD values = reader.read<double>(path, rows, columns);
+  if (!values.allFinite()) {
+    for (Index row = 0; row < values.rows(); ++row) {
+      for (Index column = 0; column < values.cols(); ++column) {
+        if (!std::isfinite(values(row, column))) {
+          throw InputError(fmt::format("{}:{}: row {}, column {} is {}; only finite numbers are allowed",
+                                       reader.file().string(), path, rows.begin + row, columns.begin + column,
+                                       values(row, column)));
+        }
+      }
+    }
+  }
+  return values;
+}
+
+FeatureSource::FeatureSource(const Context& context, const FeatureTable& features, std::string space,
+                             std::vector<const dataset::Run*> runs)
+    : outputs_(context.outputs), features_(features), space_(std::move(space)), runs_(std::move(runs)) {}
+
+const FeatureFile& FeatureSource::file(Index block) const { return features_.at(space_).at(name(block)); }
+Index FeatureSource::rows(Index block) const { return file(block).rows; }
+Index FeatureSource::columns() const { return runs_.empty() ? 0 : file(0).width; }
+std::string FeatureSource::name(Index block) const { return runs_[static_cast<std::size_t>(block)]->id.task; }
+
+MatrixD FeatureSource::read(Index block, Range columns) const {
+  return read_finite(io::Hdf5Reader(outputs_.features(space_, name(block))), "/features", {0, rows(block)}, columns);
+}
+
+ScoreReader::ScoreReader(const std::filesystem::path& pca_file, const FeatureTable& features, std::string space)
+    : features_(features), space_(std::move(space)), reader_(pca_file) {
+  components_ = reader_.info("/components").shape.at(0);
+}
+
+MatrixD ScoreReader::read(const std::string& run) const {
+  return read_finite(reader_, "/scores/" + run, {0, rows(run)}, {0, components_});
+}
+
+Range trimmed(Index rows, const DataConfig& data) {
+  return {data.trim_tr[0], std::max(data.trim_tr[0], rows - data.trim_tr[1])};
+}
+
+std::vector<Presentation> presentations(const std::vector<const dataset::Run*>& runs, int subject,
+                                        const DataConfig& data, const FeatureTable& features) {
+  std::vector<Presentation> found;
+  for (const auto* run : runs) {
+    const auto& sources = run->fmri.at(subject);
+    for (const auto& source : sources) {
+      for (const auto& [space, files] : features) {
+        const Index rows = files.at(run->id.task).rows;
+        if (rows > 0 && std::abs(rows - source.rows) > data.tolerance_tr) {
+          throw InputError(fmt::format(
+              "{}: {} features have {} TRs, but {} in {} has {}; they may differ by {} (data.tolerance_tr)",
+              run->id.qualified(), space, rows, source.dataset, source.file.string(), source.rows,
+              data.tolerance_tr));
+        }
+      }
+    }
+    if (data.repeats == dataset::Repeats::average) {
+      const auto shortest = std::min_element(sources.begin(), sources.end(),
+                                             [](const auto& a, const auto& b) { return a.rows < b.rows; });
+      found.push_back({run, 0, shortest->rows});
+    } else {
+      for (std::size_t i = 0; i < sources.size(); ++i) {
+        found.push_back({run, static_cast<Index>(i), sources[i].rows});
+      }
+    }
+  }
+  return found;
+}
+
+std::vector<Index> usable_times(const Presentation& presentation, const std::vector<const SpaceConfig*>& spaces,
+                                const FeatureTable& features, const DataConfig& data) {
+  std::vector<Index> times;
+  bool first = true;
+  for (const auto* space : spaces) {
+    const Index feature_rows = features.at(space->name).at(presentation.run->id.task).rows;
+    const auto possible = space->design.rows(feature_rows, trimmed(presentation.rows, data));
+    if (std::exchange(first, false)) {
+      times = possible;
+      continue;
+    }
+    std::vector<Index> both;
+    std::set_intersection(times.begin(), times.end(), possible.begin(), possible.end(), std::back_inserter(both));
+    times = std::move(both);
+  }
+  return times;
+}
+
+DesignSource::DesignSource(const ScoreReader& scores, const SpaceConfig& space, const DataConfig& data,
+                           std::vector<Presentation> presentations, std::vector<std::vector<Index>> times)
+    : scores_(scores),
+      space_(space),
+      data_(data),
+      presentations_(std::move(presentations)),
+      times_(std::move(times)) {}
+
+std::string DesignSource::name(Index block) const {
+  return block_name(presentations_[static_cast<std::size_t>(block)], data_);
+}
+
+MatrixD DesignSource::read(Index block, Range columns) const {
+  const auto i = static_cast<std::size_t>(block);
+  const MatrixD scores = scores_.read(presentations_[i].run->id.task);
+  const MatrixD rows = space_.design.rows_at(scores, times_[i], data_.trim_tr[0]);
+  if (columns == Range{0, rows.cols()}) return rows;
+  return rows.middleCols(columns.begin, columns.size());
+}
+
+ResponseSource::ResponseSource(int subject, Index targets, const DataConfig& data,
+                               std::vector<Presentation> presentations, std::vector<std::vector<Index>> times)
+    : subject_(subject),
+      targets_(targets),
+      data_(data),
+      presentations_(std::move(presentations)),
+      times_(std::move(times)) {}
+
+std::string ResponseSource::name(Index block) const {
+  return block_name(presentations_[static_cast<std::size_t>(block)], data_);
+}
+
+MatrixD ResponseSource::read(Index block, Range targets) const {
+  const auto i = static_cast<std::size_t>(block);
+  const auto& presentation = presentations_[i];
+  const auto all = dataset::read_responses(*presentation.run, subject_, targets, data_.repeats);
+  const MatrixF& responses = all.at(static_cast<std::size_t>(presentation.repeat));
+  MatrixD rows(static_cast<Index>(times_[i].size()), targets.size());
+  for (Index row = 0; row < rows.rows(); ++row) {
+    rows.row(row) = responses.row(times_[i][static_cast<std::size_t>(row)]).cast<double>();
+  }
+  return rows;
+}
+
+}  // namespace cinecortex::stages

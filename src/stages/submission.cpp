@@ -1,0 +1,66 @@
+#include "submission.hpp"
+
+#include <map>
+
+#include "cinecortex/io/hdf5.hpp"
+#include "cinecortex/io/pickle.hpp"
+
+namespace cinecortex::stages {
+namespace {
+
+using Runs = std::vector<const dataset::Run*>;
+
+/// Withheld test runs by the challenge's parts.
+std::map<std::string, Runs> parts(const Context& context) {
+  std::map<std::string, Runs> found;
+  for (const auto* run : context.of(context.split.test)) {
+    if (run->target_samples.empty()) continue;
+    const bool friends = run->id.collection == dataset::Collection::friends;
+    found[friends ? "friends-s" + std::to_string(run->id.season) : "ood"].push_back(run);
+  }
+  return found;
+}
+
+void write_part(const Context& context, const std::filesystem::path& file, const Runs& runs) {
+  io::SubmissionWriter writer(file);
+  for (const int subject : context.catalogue.subjects) {
+    const io::Hdf5Reader predictions(context.outputs.predictions(subject));
+    writer.begin_subject(dataset::layout::subject_name(subject));
+    for (const auto* run : runs) {
+      if (!run->target_samples.contains(subject)) continue;
+      writer.add_run(run->id.task, predictions.read<float>("/stacked/" + run->id.task));
+    }
+    writer.end_subject();
+  }
+  writer.finish();
+}
+
+bool up_to_date(const Context& context, const std::filesystem::path& zip) {
+  if (!std::filesystem::exists(zip)) return false;
+  for (const int subject : context.catalogue.subjects) {
+    if (last_write_time(context.outputs.predictions(subject)) > last_write_time(zip)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<std::filesystem::path> write_submissions(const Context& context, const parallel::Communicator& comm) {
+  std::vector<std::filesystem::path> zips;
+  for (const auto& [part, runs] : parts(context)) {
+    const auto file = context.outputs.submission(part);
+    auto zip = file;
+    zip.replace_extension(".zip");
+    zips.push_back(zip);
+    parallel::agree(comm, [&, &runs = runs] {
+      if (!comm.root() || up_to_date(context, zip)) return;
+      std::filesystem::create_directories(file.parent_path());
+      std::filesystem::remove(zip);  // it must not outlive predictions that it was not made from
+      write_part(context, file, runs);
+      io::zip_file(zip, file);
+    });
+  }
+  return zips;
+}
+
+}  // namespace cinecortex::stages

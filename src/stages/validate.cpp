@@ -1,0 +1,159 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "cinecortex/core/clock.hpp"
+#include "cinecortex/core/progress.hpp"
+#include "cinecortex/stages/stages.hpp"
+#include "extraction_plan.hpp"
+#include "missing_models.hpp"
+
+namespace cinecortex::stages {
+namespace {
+
+/// Sizes of one space's statistics, before anything is computed.
+struct SpacePlan {
+  const SpaceConfig* space = nullptr;
+  Index width = 0;       ///< d
+  Index fit_rows = 0;    ///< rows of the PCA fit
+  Index base_rows = 0;   ///< n, TRs of the base fit with features (of the subject that has most)
+  Index components = 0;  ///< k
+  Index columns = 0;     ///< p
+};
+
+/// Rows of a space in a run.
+Index rows_in(const ExtractionPlan& plan, const SpaceConfig& space, const std::string& run) {
+  for (const auto& work : plan.work) {
+    if (work.run->id.task != run) continue;
+    for (const auto& part : work.groups) {
+      for (const auto& output : plan.groups[part.group].outputs) {
+        if (output.space == &space) return part.rows;
+      }
+    }
+  }
+  return 0;
+}
+
+Index width_of(const ExtractionPlan& plan, const SpaceConfig& space) {
+  for (const auto& group : plan.groups) {
+    for (const auto& output : group.outputs) {
+      if (output.space == &space) return group.extractor->readings()[output.reading].width;
+    }
+  }
+  return 0;
+}
+
+Index every(Index rows, Index step) { return (rows + step - 1) / step; }
+
+SpacePlan plan_space(const SpaceConfig& space, const ExtractionPlan& plan, const Context& context,
+                     const Config& config) {
+  SpacePlan p{.space = &space, .width = width_of(plan, space)};
+  for (const auto* run : space.pca.fit_all ? context.runs : context.of(context.split.base)) {
+    p.fit_rows += every(rows_in(plan, space, run->id.task), space.pca.options.fit_every);
+  }
+  for (const int subject : context.catalogue.subjects) {
+    Index rows = 0;
+    for (const auto* run : context.with_fmri(context.split.base, subject)) {
+      const Index trim = config.experiment.data.trim_tr[0] + config.experiment.data.trim_tr[1];
+      if (rows_in(plan, space, run->id.task) > 0) rows += std::max<Index>(0, run->rows(subject) - trim);
+    }
+    p.base_rows = std::max(p.base_rows, rows);
+  }
+  const Index most = std::min(p.width, p.fit_rows - 1);
+  const Index wanted = space.pca.options.components;
+  if (wanted > most) {
+    throw InputError(fmt::format("space {}: pca.components = {}, but there are {} features and {} fit rows: allowed "
+                                 "are 1 to {}",
+                                 space.name, wanted, p.width, p.fit_rows, std::max<Index>(most, 0)));
+  }
+  p.components = wanted > 0 ? wanted : std::max<Index>(most, 0);
+  p.columns = space.design.columns(p.components);
+  return p;
+}
+
+/// Floating-point operations of one ridge fit: Gram, cross products, decomposition, leave-one-out passes.
+double ridge_flops(const SpacePlan& p, Index targets, std::size_t alphas) {
+  const auto n = static_cast<double>(p.base_rows), c = static_cast<double>(p.columns);
+  const auto t = static_cast<double>(targets), a = static_cast<double>(alphas);
+  const double size = std::min(n, c);
+  return n * c * c + 2 * n * c * t + 9 * size * size * size + 2 * n * c * c + a * 2 * n * c * t;
+}
+
+/// Bytes a rank holds during one ridge fit: Gram, eigenvectors, cross products, weights, one run of rows.
+double ridge_bytes(const SpacePlan& p, Index targets, int ranks, Index longest_run) {
+  const auto c = static_cast<double>(p.columns);
+  const double t = std::ceil(static_cast<double>(targets) / ranks);
+  return 8 * (3 * c * c + 3 * c * t + 2 * static_cast<double>(longest_run) * (c + t));
+}
+
+std::string role_line(const std::string& role, const std::vector<std::string>& tasks, const Context& context) {
+  Index rows = 0, shown = 0;
+  for (const int subject : context.catalogue.subjects) {
+    for (const auto* run : context.of(tasks)) {
+      rows += run->rows(subject);
+      shown += run->fmri.contains(subject) ? 1 : 0;
+    }
+  }
+  return fmt::format("  {:<6} {:>4} runs, {:>8} TRs over {} subjects, fMRI for {} of {} run × subject\n", role,
+                     tasks.size(), rows, context.catalogue.subjects.size(), shown,
+                     tasks.size() * context.catalogue.subjects.size());
+}
+
+std::string describe(const Config& config, const Context& context, const ExtractionPlan& plan,
+                     const std::vector<SpacePlan>& spaces, const parallel::Communicator& comm) {
+  const auto& experiment = config.experiment;
+  std::string text = fmt::format("experiment {}: {} subjects, {} spaces, {} runs\n", experiment.name,
+                                 context.catalogue.subjects.size(), experiment.spaces.size(), context.runs.size());
+  text += role_line("base", context.split.base, context) + role_line("stack", context.split.stack, context) +
+          role_line("test", context.split.test, context);
+  Index chunks = 0, tr = 0, longest = 0;
+  for (const auto& task : plan.tasks) {
+    chunks += task.rows.empty() ? 0 : 1;
+    tr += task.rows.size();
+  }
+  for (const auto* run : context.runs) {
+    for (const int subject : context.catalogue.subjects) longest = std::max(longest, run->rows(subject));
+  }
+  text += fmt::format("extract: {} files there, {} to make: {} TRs in {} chunks, {:.1f} chunks a rank\n",
+                      plan.current_files, plan.missing_files, tr, chunks,
+                      static_cast<double>(chunks) / comm.size());
+  double flops = 0, bytes = 0;
+  Index targets = 0;
+  for (const auto& [subject, count] : context.catalogue.targets) targets = std::max(targets, count);
+  for (const auto& p : spaces) {
+    text += fmt::format("  {:<16} {:>7} features → {:>5} components × {} delays = {:>6} columns, {} base TRs\n",
+                        p.space->name, p.width, p.components, p.space->design.delays().size(), p.columns, p.base_rows);
+    const auto subjects = static_cast<double>(context.catalogue.subjects.size());
+    flops += subjects * ridge_flops(p, targets, experiment.ridge.alphas.size());
+    bytes = std::max(bytes, ridge_bytes(p, targets, comm.size(), longest));
+  }
+  text += fmt::format("ridge: {:.3g} TFLOP in all, {:.3g} a rank; {} a rank at most\n", flops / 1e12,
+                      flops / 1e12 / comm.size(), format_bytes(bytes));
+  text += fmt::format("outputs: {}\n", experiment.output.string());
+  return text;
+}
+
+}  // namespace
+
+Summary validate(const Config& config, const parallel::Communicator& comm) {
+  const Stopwatch clock;
+  const Context context = make_context(config, comm);
+  const ExtractionPlan plan = plan_extraction(config, context, comm);
+  std::vector<SpacePlan> spaces;
+  for (const auto& space : config.experiment.spaces) spaces.push_back(plan_space(space, plan, context, config));
+
+  Summary summary{.stage = "validate"};
+  summary.text = describe(config, context, plan, spaces, comm);
+  summary.details = {{"runs", {{"base", context.split.base}, {"stack", context.split.stack}, {"test", context.split.test}}},
+                     {"files_current", plan.current_files},
+                     {"files_to_make", plan.missing_files}};
+  for (const auto& p : spaces) {
+    summary.details["spaces"][p.space->name] = {
+        {"features", p.width}, {"components", p.components}, {"columns", p.columns}, {"base_rows", p.base_rows}};
+  }
+  summary.seconds = clock.seconds();
+  return summary;
+}
+
+}  // namespace cinecortex::stages
