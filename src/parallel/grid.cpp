@@ -37,9 +37,11 @@ std::vector<std::vector<Index>> deal_longest_first(std::span<const Index> weight
 Grid::Grid(const Communicator& comm, Index targets_global, Index min_targets)
     : run_parts_(comm.size() / choose_target_parts(comm.size(), targets_global, min_targets)),
       target_parts_(comm.size() / run_parts_),
-      run_part_(comm.rank() / target_parts_),
-      target_part_(comm.rank() % target_parts_),
-      targets_local_(partition(targets_global, target_parts_, target_part_)),
+      run_part_(comm.rank() % run_parts_),
+      target_part_(comm.rank() / run_parts_),
+      targets_local_{partition(targets_global, comm.size(), Index{target_part_} * run_parts_).begin,
+                     partition(targets_global, comm.size(), Index{target_part_ + 1} * run_parts_ - 1).end},
+      targets_owned_(partition(targets_global, comm.size(), comm.rank())),
       run_axis_(comm.split(target_part_, run_part_)) {}
 
 }  // namespace cinecortex::parallel

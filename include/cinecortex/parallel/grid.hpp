@@ -11,7 +11,9 @@ namespace cinecortex::parallel {
 std::vector<std::vector<Index>> deal_longest_first(std::span<const Index> weights, Index parts);
 
 /// A process grid of runs × targets (mathematics: rows of a regression are dealt to the run axis, target
-/// columns to the target axis). Ranks of one row share runs, ranks of one column share targets.
+/// columns to the target axis). Ranks of one row share runs, ranks of one column share targets. The ranks of
+/// a column are neighbours, and its targets are exactly those that partition(t, size, rank) gives to them:
+/// what a column has reduced needs no further message to reach its final owner.
 class Grid {
  public:
   /// Chooses the shape: P_target as large as leaves every column at least `min_targets` targets, then
@@ -22,12 +24,15 @@ class Grid {
   int target_parts() const noexcept { return target_parts_; }
   int run_part() const noexcept { return run_part_; }
   int target_part() const noexcept { return target_part_; }
-  Range targets_local() const noexcept { return targets_local_; }      ///< this column's targets
+  Range targets_local() const noexcept { return targets_local_; }  ///< this column's targets
+  Range targets_owned() const noexcept {
+    return targets_owned_;
+  }  ///< partition(t, size, rank), a part of them
   const Communicator& run_axis() const noexcept { return run_axis_; }  ///< ranks with the same targets
 
  private:
   int run_parts_, target_parts_, run_part_, target_part_;
-  Range targets_local_;
+  Range targets_local_, targets_owned_;
   Communicator run_axis_;
 };
 

@@ -1,0 +1,144 @@
+#include "leave_out.hpp"
+
+#include <Eigen/Eigenvalues>
+#include <Eigen/LU>
+#include <limits>
+
+#include "cinecortex/linalg/dense.hpp"
+
+namespace cinecortex::encoding {
+namespace {
+
+std::vector<Shrinkage> shrinkages(const VectorD& values, const std::vector<double>& alphas) {
+  std::vector<Shrinkage> all;
+  for (const double alpha : alphas) all.emplace_back(values, alpha);
+  return all;
+}
+
+/// No direction is out of reach: n - 1 of them, and the mean, explain any n rows.
+bool reaches_all(Index rank, Index rows_global) {
+  return rank == rows_global - 1;
+}
+
+/// e₀: what no alpha can explain.
+MatrixD out_of_reach(const MatrixD& u, const MatrixD& y, const MatrixD& projection) {
+  MatrixD rest = y;
+  linalg::gemm(false, false, -1.0, u, projection, 1.0, rest);
+  return rest;
+}
+
+/// U (shape ∘ ŷ)
+MatrixD shaped(const MatrixD& u, const VectorD& shape, const MatrixD& projection) {
+  const MatrixD scaled = shape.asDiagonal() * projection;
+  MatrixD result = MatrixD::Zero(u.rows(), projection.cols());
+  linalg::gemm(false, false, 1.0, u, scaled, 0.0, result);
+  return result;
+}
+
+}  // namespace
+
+Shrinkage::Shrinkage(const VectorD& values, double alpha) : shape(values.size()), factor(0) {
+  if (values.size() == 0) return;
+  const double least = values.minCoeff() + alpha;
+  shape = least / (values.array() + alpha);
+  factor = alpha / least;
+}
+
+double zero_leverage_gap(Index rows_global, Index rank) {
+  return 16.0 * static_cast<double>(std::max(rows_global, rank)) * std::numeric_limits<double>::epsilon();
+}
+
+LeaveOneOut::LeaveOneOut(const VectorD& values, const MatrixD& projection, const std::vector<double>& alphas,
+                         Index rows_global)
+    : projection_(projection),
+      shrinkages_(shrinkages(values, alphas)),
+      rows_global_(rows_global),
+      sums_(MatrixD::Zero(static_cast<Index>(alphas.size()), projection.cols())) {}
+
+void LeaveOneOut::add(const MatrixD& u, const MatrixD& y) {
+  const MatrixD squared = u.cwiseAbs2();
+  VectorD gap = (1.0 - 1.0 / static_cast<double>(rows_global_) - squared.rowwise().sum().array()).matrix();
+  const double zero = reaches_all(u.cols(), rows_global_) ? std::numeric_limits<double>::infinity()
+                                                          : zero_leverage_gap(rows_global_, u.cols());
+  MatrixD rest = out_of_reach(u, y, projection_);
+  for (Index row = 0; row < gap.size(); ++row) {
+    if (gap[row] > zero) continue;
+    gap[row] = 0;
+    rest.row(row).setZero();
+  }
+  for (std::size_t a = 0; a < shrinkages_.size(); ++a) {
+    const auto& [shape, factor] = shrinkages_[a];
+    const MatrixD fit = shaped(u, shape, projection_);
+    const VectorD leverage = squared * shape;
+    Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(y.cols());
+    for (Index row = 0; row < gap.size(); ++row) {
+      const double scale = gap[row] > 0 ? factor : 1.0;
+      const double one_minus_h = gap[row] + scale * leverage[row];
+      sum.array() += ((rest.row(row).array() + scale * fit.row(row).array()) / one_minus_h).square();
+    }
+    sums_.row(static_cast<Index>(a)) += sum;
+  }
+}
+
+LeaveOneGroupOut::LeaveOneGroupOut(const VectorD& values, const MatrixD& projection,
+                                   const std::vector<double>& alphas, Index rows_global)
+    : projection_(projection),
+      shrinkages_(shrinkages(values, alphas)),
+      rows_global_(rows_global),
+      sums_(MatrixD::Zero(static_cast<Index>(alphas.size()), projection.cols())) {}
+
+/// In the axes of the group's out-of-reach matrix D₀ = I - 11ᵀ/n - UUᵀ, the system (D₀ + U g Uᵀ) x = e₀ + U
+/// (g ∘ ŷ) has rows with D₀ > 0 and rows with D₀ = 0 (the group carries a direction alone). The latter are
+/// divided by the factor of g, which leaves the solution as it is and keeps it finite for alpha = 0.
+void LeaveOneGroupOut::add(const MatrixD& u, const MatrixD& y) {
+  const Index rows = u.rows();
+  MatrixD unreached = MatrixD::Identity(rows, rows);
+  unreached.array() -= 1.0 / static_cast<double>(rows_global_);
+  linalg::gemm(false, true, -1.0, u, u, 1.0, unreached);
+  const auto axes = linalg::eigh(unreached);
+  const double zero = reaches_all(u.cols(), rows_global_) ? std::numeric_limits<double>::infinity()
+                                                          : zero_leverage_gap(rows_global_, u.cols());
+  MatrixD turned = MatrixD::Zero(rows, u.cols());
+  linalg::gemm(true, false, 1.0, axes.vectors, u, 0.0, turned);
+  MatrixD turned_y = MatrixD::Zero(rows, y.cols());
+  linalg::gemm(true, false, 1.0, axes.vectors, y, 0.0, turned_y);
+  const MatrixD rest = out_of_reach(turned, turned_y, projection_);
+
+  for (std::size_t a = 0; a < shrinkages_.size(); ++a) {
+    const auto& [shape, factor] = shrinkages_[a];
+    const MatrixD half = turned * shape.asDiagonal();
+    MatrixD system = MatrixD::Zero(rows, rows);
+    linalg::gemm(false, true, 1.0, half, turned, 0.0, system);
+    MatrixD residual = shaped(turned, shape, projection_);
+    for (Index row = 0; row < rows; ++row) {
+      if (axes.values[row] <= zero) continue;
+      system.row(row) *= factor;
+      system(row, row) += axes.values[row];
+      residual.row(row) = rest.row(row) + factor * residual.row(row);
+    }
+    const MatrixD left_out = system.partialPivLu().solve(residual);
+    sums_.row(static_cast<Index>(a)) += left_out.colwise().squaredNorm();
+  }
+}
+
+MatrixD generalised_cross_validation(const VectorD& values, const MatrixD& projection,
+                                     const VectorD& squares_y, const std::vector<double>& alphas,
+                                     Index rows_global) {
+  const Index rank = values.size();
+  const auto n = static_cast<double>(rows_global);
+  const bool saturated = reaches_all(rank, rows_global);
+  const MatrixD squared = projection.cwiseAbs2();
+  VectorD rest = (squares_y - squared.colwise().sum().transpose()).cwiseMax(0.0);
+  if (saturated) rest.setZero();
+  MatrixD result(static_cast<Index>(alphas.size()), projection.cols());
+  for (std::size_t a = 0; a < alphas.size(); ++a) {
+    const Shrinkage shrinkage(values, alphas[a]);
+    const double scale = saturated ? 1.0 : shrinkage.factor;
+    const double free_rows = n - 1.0 - static_cast<double>(rank) + scale * shrinkage.shape.sum();
+    const VectorD sse = rest + scale * scale * (squared.transpose() * shrinkage.shape.cwiseAbs2());
+    result.row(static_cast<Index>(a)) = (n * sse / (free_rows * free_rows)).transpose();
+  }
+  return result;
+}
+
+}  // namespace cinecortex::encoding

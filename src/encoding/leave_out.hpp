@@ -1,0 +1,64 @@
+#pragma once
+#include <vector>
+
+#include "cinecortex/core/types.hpp"
+
+/// Exact left-out residuals of ridge fits from their spectral form, for every alpha, without refitting.
+/// Kernels: no files, no communicator. Source: mathematics §2–4.
+///
+/// All are written in terms of what a fit does *not* explain: with g = α/(λ+α), the residuals are
+/// e = e₀ + U (g ∘ ŷ) and one minus the leverage is d = d₀ + U² g, where e₀ and d₀ belong to the directions
+/// that no weight can reach. So nothing is lost to cancellation where the leverage nears one. Where d₀ = 0
+/// (to rounding) e₀ = 0 too, and e/d does not change when g is scaled: g/α → 1/(λ+α) is finite for alpha = 0.
+namespace cinecortex::encoding {
+
+/// g = factor · shape, with shape = (λ_min+α)/(λ+α) in (0, 1] and factor = α/(λ_min+α), which may be zero.
+struct Shrinkage {
+  Shrinkage(const VectorD& values, double alpha);
+  VectorD shape;
+  double factor;
+};
+
+/// One minus leverage of the directions out of reach, below which it counts as zero.
+double zero_leverage_gap(Index rows_global, Index rank);
+
+/// Sums of squared leave-one-row-out residuals over rows that arrive in pieces.
+class LeaveOneOut {
+ public:
+  /// @param values      λ [r]    @param projection  ŷ [r, t]    @param rows_global  n ≥ 2
+  LeaveOneOut(const VectorD& values, const MatrixD& projection, const std::vector<double>& alphas,
+              Index rows_global);
+  /// @param u  [rows, r] rows of U    @param y  [rows, t] centred
+  void add(const MatrixD& u, const MatrixD& y);
+  MatrixD& sums() noexcept { return sums_; }  ///< [A, t]
+
+ private:
+  const MatrixD& projection_;
+  std::vector<Shrinkage> shrinkages_;
+  Index rows_global_;
+  MatrixD sums_;
+};
+
+/// Likewise with whole groups of rows left out: (I - H_BB)⁻¹ e_B, one factorisation a group and alpha.
+class LeaveOneGroupOut {
+ public:
+  LeaveOneGroupOut(const VectorD& values, const MatrixD& projection, const std::vector<double>& alphas,
+                   Index rows_global);
+  /// @param u  [rows, r] rows of U of one whole group, which is not all rows there are    @param y  [rows, t]
+  void add(const MatrixD& u, const MatrixD& y);
+  MatrixD& sums() noexcept { return sums_; }
+
+ private:
+  const MatrixD& projection_;
+  std::vector<Shrinkage> shrinkages_;
+  Index rows_global_;
+  MatrixD sums_;
+};
+
+/// Generalised cross-validation, (SSE/n) / (1 - df/n)²: [A, t].
+/// @param squares_y  ‖ỹ‖² [t]
+MatrixD generalised_cross_validation(const VectorD& values, const MatrixD& projection,
+                                     const VectorD& squares_y, const std::vector<double>& alphas,
+                                     Index rows_global);
+
+}  // namespace cinecortex::encoding
