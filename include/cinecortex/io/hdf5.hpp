@@ -12,8 +12,8 @@
 #include "cinecortex/core/types.hpp"
 #include "cinecortex/parallel/communicator.hpp"
 
-/// HDF5 without its C API: RAII handles, errors that name file and data set, float32/float64/float16 data of any
-/// rank up to 3, attributes, dimension scales, and collective parallel output. No transfer exceeds 1 GiB.
+/// HDF5 without its C API: RAII handles, errors that name file and data set, float32/float64/float16 data of
+/// any rank up to 3, attributes, dimension scales, and collective parallel output. No transfer exceeds 1 GiB.
 namespace cinecortex::io {
 
 enum class Stored { float16, float32, float64, int64, other };
@@ -24,7 +24,8 @@ struct DatasetInfo {
   Stored type = Stored::other;
 };
 
-using Attribute = std::variant<std::int64_t, double, std::string, std::vector<double>, std::vector<std::string>>;
+using Attribute =
+    std::variant<std::int64_t, double, std::string, std::vector<double>, std::vector<std::string>>;
 
 /// An HDF5 file opened for reading by this process alone. Thread-unsafe, as HDF5.   Collective: no.
 class Hdf5Reader {
@@ -60,34 +61,46 @@ struct DatasetOptions {
   std::vector<std::string> dimensions;
 };
 
-/// Tells whether a collective write really was collective, for tests and the debug log.
+/// Tells whether this rank's writes really were collective, for tests and the debug log.
 struct TransferReport {
-  Index writes = 0;
-  Index collective = 0;   ///< of them, done collectively by MPI-IO
-  Index largest_bytes = 0;
+  Index writes = 0;         ///< calls of H5Dwrite, the same number on every rank
+  Index collective = 0;     ///< of them, done collectively by MPI-IO
+  Index largest_bytes = 0;  ///< this rank's largest single transfer
 };
 
 /// A new HDF5 file that all ranks of a communicator write together. It is `<name>.partial` until commit().
-/// Every method is collective over the communicator given unless it says otherwise; arguments must agree
-/// on all ranks except data. A file that is destroyed without commit() leaves only its .partial.
+/// Every method, the destructor included, is collective over the communicator given unless it says otherwise;
+/// arguments must agree on all ranks except data. An error is the same on every rank. A file that is
+/// destroyed without commit() leaves only its .partial, which the next writer of that name replaces. While an
+/// exception unwinds, the destructor calls nothing collective: MPI_Finalize then closes the .partial. The
+/// disk space of a data set is reserved when it is created, so a full disk is met there, not halfway.
 class Hdf5Writer {
  public:
+  /// Enough to fill a parallel file system's stripes, little enough to hold a converted copy of in memory.
+  static constexpr Index default_transfer_bytes = Index{128} << 20;
+
   /// Creates folders as needed. `attributes` go to the root; cinecortex_version and created are added.
+  /// @param transfer_bytes  most that one rank hands over in one call, at most 1 GiB
   /// @throws InputError naming the file and the reason (no permission, disk full, …), on every rank alike.
   Hdf5Writer(const std::filesystem::path& file, const parallel::Communicator& comm,
-             const std::map<std::string, Attribute>& attributes);
+             const std::map<std::string, Attribute>& attributes,
+             Index transfer_bytes = default_transfer_bytes);
   ~Hdf5Writer();
   Hdf5Writer(const Hdf5Writer&) = delete;
   Hdf5Writer& operator=(const Hdf5Writer&) = delete;
 
   void create(const std::string& path, const std::vector<Index>& shape, const DatasetOptions& options);
   /// Each rank writes its block at (row, column) of a created 1-D/2-D data set; blocks must not overlap; an
-  /// empty block takes part and writes nothing. Data are converted to the stored type by HDF5.
+  /// empty block takes part and writes nothing. Data are converted to the stored type beforehand, since HDF5
+  /// would convert only by giving up the collective transfer.
+  /// @throws InputError: a finite value that the stored type cannot hold (names row, column, value); a failed
+  /// write
   template <class Scalar>
   void write(const std::string& path, const ConstView<Scalar>& block, Index row, Index column);
   /// The same for a 1-D data set.
   void write_vector(const std::string& path, const VectorD& block, Index begin);
-  /// Small data that every rank holds: created and written in one go (rank 0's values count).
+  /// Small data: created and written in one go; rank 0's values and shape count. Texts get a fixed length
+  /// (HDF5 cannot write others in parallel).
   void put(const std::string& path, const MatrixD& values, const DatasetOptions& options);
   void put(const std::string& path, const VectorD& values, const DatasetOptions& options);
   void put(const std::string& path, const std::vector<std::string>& values, const DatasetOptions& options);

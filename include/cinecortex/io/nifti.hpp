@@ -10,7 +10,7 @@ namespace cinecortex::io {
 /// A volume of labels or numbers on a voxel grid, x fastest. .nii or .nii.gz.
 struct Volume {
   std::array<Index, 3> shape{};
-  std::array<float, 16> affine{};   ///< voxel → mm, row-major 4×4
+  std::array<float, 16> affine{};  ///< voxel → mm, row-major 4×4
   std::vector<float> values;
 };
 /// @throws InputError naming the file.   Collective: no.

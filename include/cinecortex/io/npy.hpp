@@ -12,7 +12,8 @@ namespace cinecortex::io {
 /// order; little-endian.   Collective: no.
 class NpyFile {
  public:
-  explicit NpyFile(const std::filesystem::path& file);  ///< @throws InputError (missing, truncated, type, rank)
+  explicit NpyFile(
+      const std::filesystem::path& file);  ///< @throws InputError (missing, truncated, type, rank)
   ~NpyFile();
   NpyFile(NpyFile&&) noexcept;
   NpyFile& operator=(NpyFile&&) noexcept;
@@ -40,7 +41,8 @@ void write_npy(const std::filesystem::path& file, const MatrixD& values);
 /// A matrix on disk, named on the command line: X.npy or file.h5:/path. Opened lazily, one handle a rank.
 class MatrixFile {
  public:
-  explicit MatrixFile(const std::string& where);  ///< @throws InputError: what is wrong, where, what is allowed
+  explicit MatrixFile(
+      const std::string& where);  ///< @throws InputError: what is wrong, where, what is allowed
   ~MatrixFile();
   MatrixFile(MatrixFile&&) noexcept;
   Index rows() const;

@@ -16,15 +16,15 @@ struct PyValue;
 using PyDict = std::vector<std::pair<std::string, PyValue>>;
 struct PyArray {
   std::vector<Index> shape;
-  std::string descr;              ///< e.g. "<f4"
-  std::vector<std::byte> bytes;   ///< C order, little-endian
+  std::string descr;             ///< e.g. "<f4"
+  std::vector<std::byte> bytes;  ///< C order, little-endian
 };
 struct PyValue {
   std::variant<std::monostate, std::int64_t, double, std::string, PyArray, PyDict> value;
 };
 
-/// Reads a pickled .npy (a 0-d object array holding one dict) without executing anything: only the opcodes and
-/// the few NumPy reconstructors that such files need are known, everything else is refused by name.
+/// Reads a pickled .npy (a 0-d object array holding one dict) without executing anything: only the opcodes
+/// and the few NumPy reconstructors that such files need are known, everything else is refused by name.
 /// @throws InputError naming the file, the byte and the refused opcode or global.   Collective: no.
 PyValue read_pickled_npy(const std::filesystem::path& file);
 PyValue parse_pickle(std::span<const std::byte> pickle, const std::string& name);
@@ -32,7 +32,8 @@ PyValue parse_pickle(std::span<const std::byte> pickle, const std::string& name)
 /// Writes what `numpy.load(file, allow_pickle=True).item()` reads back: {subject: {run: float32 [N, t]}}.
 class SubmissionWriter {
  public:
-  explicit SubmissionWriter(const std::filesystem::path& file);  ///< `.npy`; written as .partial until finish()
+  explicit SubmissionWriter(
+      const std::filesystem::path& file);  ///< `.npy`; written as .partial until finish()
   ~SubmissionWriter();
   void begin_subject(const std::string& subject);
   void add_run(const std::string& run, const MatrixF& prediction);
@@ -44,7 +45,8 @@ class SubmissionWriter {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Puts one file into a new .zip (deflated) under its own name. @throws InputError on a full disk and the like.
+/// Puts one file into a new .zip (deflated) under its own name. @throws InputError on a full disk and the
+/// like.
 void zip_file(const std::filesystem::path& zip, const std::filesystem::path& file);
 
 }  // namespace cinecortex::io

@@ -20,13 +20,14 @@ struct TsvTable {
 TsvTable read_tsv(const std::filesystem::path& file);
 TsvTable parse_tsv(std::string_view text, const std::string& name);
 
-/// Python list literals: "['a', \"b's\"]", "[0.1, 2]". An empty field is an empty list. nan is not a number here.
+/// Python list literals: "['a', \"b's\"]", "[0.1, 2]". An empty field is an empty list. nan is not a number
+/// here.
 /// @throws InputError saying what is wrong and at which character; `where` begins the message.
 std::vector<std::string> parse_string_list(std::string_view text, const std::string& where);
 std::vector<double> parse_number_list(std::string_view text, const std::string& where);
 
 std::string format_string_list(const std::vector<std::string>& values);  ///< as Python's repr
 std::string format_number_list(const std::vector<double>& values);       ///< shortest that reads back equal
-std::string quote_tsv(std::string_view field);                            ///< quoted only where needed
+std::string quote_tsv(std::string_view field);                           ///< quoted only where needed
 
 }  // namespace cinecortex::io
