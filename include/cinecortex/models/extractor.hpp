@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,12 +16,12 @@ namespace cinecortex::models {
 
 /// What is known of a run before anything of it is decoded.
 struct RunInfo {
-  std::string run;             ///< e.g. s01e01a
+  std::string run;  ///< e.g. s01e01a
   double tr_s = 1.49;
-  double video_s = 0;          ///< length of the video stream; 0: none
-  double audio_s = 0;          ///< length of the sound; 0: none
-  double frame_rate_hz = 0;    ///< nominal; 0: unknown
-  Index transcript_rows = 0;   ///< 0: no transcript
+  double video_s = 0;         ///< length of the video stream; 0: none
+  double audio_s = 0;         ///< length of the sound; 0: none
+  double frame_rate_hz = 0;   ///< nominal; 0: unknown
+  Index transcript_rows = 0;  ///< 0: no transcript
 };
 
 /// What a feature space may see of a run while it computes some of its rows. Everything outlives the call.
@@ -34,13 +35,18 @@ struct Stimulus {
 /// One output of an extractor. Most have one, named ""; InternVL gives three from one forward pass.
 struct Reading {
   std::string name;
-  Index width = 0;                   ///< d, columns of the feature matrix
-  std::vector<std::string> columns;  ///< a name per column, or empty where columns have no meaning of their own
+  Index width = 0;  ///< d, columns of the feature matrix
+  std::vector<std::string>
+      columns;  ///< a name per column, or empty where columns have no meaning of their own
 };
 
 enum class Needs : unsigned { none = 0, frames = 1, audio = 2, text = 4 };
-constexpr Needs operator|(Needs a, Needs b) { return Needs(unsigned(a) | unsigned(b)); }
-constexpr bool has(Needs set, Needs flag) { return (unsigned(set) & unsigned(flag)) != 0; }
+constexpr Needs operator|(Needs a, Needs b) {
+  return Needs(unsigned(a) | unsigned(b));
+}
+constexpr bool has(Needs set, Needs flag) {
+  return (unsigned(set) & unsigned(flag)) != 0;
+}
 
 /// Turns TRs of a run into feature rows. Rows of a run may be asked for in any chunks and order: the result
 /// must not depend on the chunking (context before and after the chunk is the extractor's to ask for).
@@ -52,10 +58,13 @@ class Extractor {
   virtual Needs needs() const = 0;
   virtual const std::vector<Reading>& readings() const = 0;
 
-  /// Rows of a run, L. Default: transcript rows if only text is needed, else round(duration / TR).
+  /// Rows of a run, L. Default: transcript rows if only text is needed, else round(duration / TR), where the
+  /// duration is the video's, or the sound's where there is no video; 0 where the run has nothing of the
+  /// kind.
   virtual Index rows(const RunInfo& info) const;
 
   /// Frames that extract() will want for these rows, context included; nullopt if none.
+  /// @pre rows lies in [0, rows(info)), here and in extract().
   virtual std::optional<FrameRequest> frame_request(const RunInfo& info, Range rows) const;
 
   /// Computes `rows` of the run: one matrix [rows.size(), width] a reading, already sized.
@@ -67,16 +76,20 @@ class Extractor {
 };
 
 /// The value of one key of a [[space]] table.
-using Option = std::variant<bool, std::int64_t, double, std::string, std::vector<double>, std::vector<std::string>>;
+using Option =
+    std::variant<bool, std::int64_t, double, std::string, std::vector<double>, std::vector<std::string>>;
 
 /// A model's own keys in the experiment file, for checking, `--help` and the documentation.
 struct OptionInfo {
   std::string name;
-  Option default_value;   ///< its alternative is the type that is allowed (an integer is taken for a double)
-  std::string help;       ///< one line with the unit
+  Option default_value;  ///< its alternative is the type that is allowed (an integer is taken for a double)
+  std::string help;      ///< one line with the unit
+  std::vector<std::string> allowed{};  ///< of a text option: the words there are; empty: any text
+  double minimum = -std::numeric_limits<double>::infinity();  ///< of a number, or of each number of a list
+  double maximum = std::numeric_limits<double>::infinity();
 };
 struct ModelInfo {
-  std::string name;       ///< the `model` of a [[space]]
+  std::string name;  ///< the `model` of a [[space]]
   std::string help;
   bool needs_weights = false;
   std::vector<OptionInfo> options;
@@ -85,12 +98,18 @@ struct ModelInfo {
 /// Every model there is, in a fixed order.   Collective: no.
 const std::vector<ModelInfo>& model_catalogue();
 
+/// @return the value, an integer made a double where a double is wanted
+/// @throws InputError naming the value and what is allowed (the caller adds the place): another type, a word
+///         that is not in `allowed`, a number out of range or not finite.   Collective: no.
+Option checked_option(const OptionInfo& info, const Option& value);
+
 struct ModelConfig {
   std::string model;
   std::filesystem::path weights;
-  std::map<std::string, Option> options;  ///< only keys of ModelInfo::options; missing ones take their default
+  std::map<std::string, Option>
+      options;  ///< only keys of ModelInfo::options; missing ones take their default
   double tr_s = 1.49;
-  std::string device = "cpu";             ///< cpu | cuda | cuda:N
+  std::string device = "cpu";  ///< cpu | cuda | cuda:N
 };
 
 /// @throws InputError: unknown model (with a suggestion), unknown or mistyped option, missing weights.
