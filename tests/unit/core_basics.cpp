@@ -1,0 +1,88 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <vector>
+
+#include "cinecortex/core/digest.hpp"
+#include "cinecortex/core/error.hpp"
+#include "cinecortex/core/progress.hpp"
+#include "cinecortex/core/types.hpp"
+#include "temp_folder.hpp"
+
+namespace cinecortex {
+namespace {
+
+TEST(Partition, CoversEverythingOnceInOrder) {
+  for (const Index total : {0, 1, 2, 7, 64, 1001}) {
+    for (const Index parts : {1, 2, 3, 4, 7, 100}) {
+      Index next = 0;
+      for (Index part = 0; part < parts; ++part) {
+        const Range range = partition(total, parts, part);
+        EXPECT_EQ(range.begin, next);
+        EXPECT_LE(range.size(), total / parts + 1);
+        EXPECT_GE(range.size(), total / parts);
+        next = range.end;
+      }
+      EXPECT_EQ(next, total);
+    }
+  }
+}
+
+TEST(CheckedCast, ThrowsInsteadOfWrapping) {
+  EXPECT_EQ(checked_cast<int>(std::int64_t{2147483647}), 2147483647);
+  EXPECT_THROW(checked_cast<int>(std::int64_t{2147483648}), Error);
+  EXPECT_THROW(checked_cast<unsigned>(-1), Error);
+}
+
+TEST(ClosestName, SuggestsWhatWasMeant) {
+  const std::vector<std::string> names{"delay", "window", "components"};
+  EXPECT_EQ(closest_name("dealy", names), "delay");
+  EXPECT_EQ(closest_name("component", names), "components");
+  EXPECT_EQ(closest_name("zzzzzzzz", names), "");
+  EXPECT_EQ(edit_distance("", "abc"), 3u);
+  EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
+}
+
+TEST(Digest, FramesItsFields) {
+  EXPECT_NE(Digest().add("ab").add("c").hex(), Digest().add("a").add("bc").hex());
+  EXPECT_EQ(Digest().add("ab").add(1.5).hex(), Digest().add("ab").add(1.5).hex());
+  EXPECT_NE(Digest().add(std::int64_t{1}).hex(), Digest().add(1.0).hex());
+  EXPECT_EQ(Digest().hex().size(), 32u);
+}
+
+TEST(FileDigest, SeesContentAndLengthButNotName) {
+  const testing::TempFolder folder;
+  const auto write = [&](const std::string& name, const std::string& text) {
+    std::ofstream(folder / name, std::ios::binary) << text;
+    return file_digest(folder / name);
+  };
+  EXPECT_EQ(write("a", "movie"), write("b", "movie"));
+  EXPECT_NE(write("a", "movie"), write("b", "movia"));
+  EXPECT_NE(write("a", ""), write("b", std::string(1, '\0')));
+  std::string large(std::size_t{9} << 20, 'x');
+  const auto before = write("large", large);
+  large.back() = 'y';
+  EXPECT_NE(write("large", large), before);
+  large.back() = 'x';
+  EXPECT_EQ(write("moved", large), before);
+}
+
+TEST(FileDigest, NamesTheFileThatIsMissing) {
+  try {
+    file_digest("/nowhere/movie.mkv");
+    FAIL() << "no error";
+  } catch (const InputError& e) {
+    EXPECT_NE(std::string(e.what()).find("/nowhere/movie.mkv"), std::string::npos);
+  }
+}
+
+TEST(Format, DurationsAndBytes) {
+  EXPECT_EQ(format_duration(2.34), "2.3 s");
+  EXPECT_EQ(format_duration(245), "4 min 05 s");
+  EXPECT_EQ(format_duration(3 * 3600 + 12 * 60), "3 h 12 min");
+  EXPECT_EQ(format_bytes(512), "512 B");
+  EXPECT_EQ(format_bytes(1.5 * 1024 * 1024 * 1024), "1.5 GiB");
+}
+
+}  // namespace
+}  // namespace cinecortex
