@@ -12,7 +12,8 @@ function(cinecortex_room name)
 endfunction()
 
 add_library(cinecortex_flags INTERFACE)
-target_compile_options(cinecortex_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
+target_compile_options(cinecortex_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+  -Wno-missing-field-initializers)  # designated initialisers leave defaults out on purpose
 if(CINECORTEX_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)

@@ -65,7 +65,8 @@ void write_ridge(const std::filesystem::path& file, const encoding::RidgeFit& fi
   io::Hdf5Writer writer(file, comm, attributes);
   const Index targets = fit.targets_global;
   const auto local = fit.targets_local;
-  writer.put("/alphas", Eigen::Map<const VectorD>(options.alphas.data(), static_cast<Index>(options.alphas.size())),
+  const VectorD alphas = Eigen::Map<const VectorD>(options.alphas.data(), static_cast<Index>(options.alphas.size()));
+  writer.put("/alphas", alphas,
              described("regularisation strengths tried, in the order given", {"alpha"}));
   write_per_target(writer, "/alpha", fit.alpha, targets, local, "regularisation strength chosen for each target");
   write_columns(writer, "/cv_mse", fit.cv, static_cast<Index>(options.alphas.size()), targets, local,
