@@ -13,11 +13,18 @@
 /// Collective over comm, all of them. Outputs are those of the experiment at the root of one HDF5 file.
 namespace cinecortex::stages::matrices {
 
+/// How to go about it; nothing here changes a result.
+struct Handling {
+  bool force = false;    ///< redo an output that is there, made of the same inputs and settings
+  bool dry_run = false;  ///< check the inputs, say what would be done, write nothing
+};
+
 struct PcaConfig {
   std::string x;
   encoding::PcaOptions options{.fit_every = 1};
   std::string groups;  ///< "" for none
   std::filesystem::path output;
+  Handling handling;
 };
 Summary pca(const PcaConfig& config, const parallel::Communicator& comm);
 
@@ -26,6 +33,7 @@ struct RidgeConfig {
   encoding::RidgeOptions options;
   std::optional<encoding::Design> design;  ///< --delays, --edge
   std::filesystem::path output;
+  Handling handling;
 };
 Summary ridge(const RidgeConfig& config, const parallel::Communicator& comm);
 
@@ -34,6 +42,7 @@ struct StackConfig {
   std::vector<std::string> predictions;
   std::string method = "simplex";
   std::filesystem::path output;
+  Handling handling;
 };
 Summary stack(const StackConfig& config, const parallel::Communicator& comm);
 
@@ -41,20 +50,24 @@ struct PredictConfig {
   std::filesystem::path model;  ///< written by ridge
   std::string x, groups;
   std::filesystem::path output;  ///< .npy (float32), or .h5 with /prediction
+  Handling handling;
 };
 Summary predict(const PredictConfig& config, const parallel::Communicator& comm);
 
 struct ScoreConfig {
   std::string y, prediction, groups;
   std::filesystem::path output;  ///< "" for none: .csv, one row a target
+  Handling handling;
 };
 Summary score(const ScoreConfig& config, const parallel::Communicator& comm);
 
 struct ExtractConfig {
   models::ModelConfig model;
   std::filesystem::path movie, audio, transcript;  ///< empty: not given
+  std::string reading;  ///< which output of the model; "" for models with one
   std::filesystem::path output;
   Runtime runtime;
+  Handling handling;
 };
 Summary extract(const ExtractConfig& config, const parallel::Communicator& comm);
 

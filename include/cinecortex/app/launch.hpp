@@ -1,0 +1,18 @@
+#pragma once
+#include "cinecortex/parallel/communicator.hpp"
+
+namespace cinecortex::app {
+
+/// Before MPI starts: where more ranks than cores share this node, waiting ranks must give their core away.
+/// Sets an environment variable of Open MPI unless the user did.   Collective: no.
+void prepare_environment();
+
+/// Threads for this rank such that no core of the node is given out twice: a core that several ranks may use
+/// is shared among them equally. Bound ranks get the cores they are bound to, unbound ones an equal part of
+/// the node. Collective: over comm.
+int fair_threads(const parallel::Communicator& comm);
+
+/// OpenMP, BLAS and torch, each of which counts by itself.   Collective: no.
+void set_threads(int threads);
+
+}  // namespace cinecortex::app

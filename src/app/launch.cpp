@@ -1,0 +1,48 @@
+#include "cinecortex/app/launch.hpp"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <vector>
+
+#include "cinecortex/linalg/dense.hpp"
+#include "cinecortex/models/runtime.hpp"
+#include "cinecortex/parallel/threads.hpp"
+
+namespace cinecortex::app {
+
+void prepare_environment() {
+  const char* ranks_on_node = std::getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+  if (ranks_on_node && std::atol(ranks_on_node) > sysconf(_SC_NPROCESSORS_ONLN)) {
+    constexpr int keep_what_is_set = 0;
+    setenv("OMPI_MCA_mpi_yield_when_idle", "1", keep_what_is_set);
+  }
+}
+
+int fair_threads(const parallel::Communicator& comm) {
+  std::vector<std::int64_t> mine(CPU_SETSIZE, 0);
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) CPU_SET(0, &set);
+  for (std::size_t core = 0; core < mine.size(); ++core) mine[core] = CPU_ISSET(core, &set) ? 1 : 0;
+
+  std::vector<std::int64_t> users = mine;
+  const auto node = comm.node();
+  node.sum(std::span(users));
+  double share = 0;
+  for (std::size_t core = 0; core < mine.size(); ++core) {
+    if (mine[core]) share += 1.0 / static_cast<double>(users[core]);
+  }
+  constexpr double rounding = 1e-6;
+  return std::max(1, static_cast<int>(share + rounding));
+}
+
+void set_threads(int threads) {
+  parallel::set_openmp_threads(threads);
+  linalg::set_blas_threads(threads);
+  models::set_torch_threads(threads);
+}
+
+}  // namespace cinecortex::app
