@@ -1,0 +1,48 @@
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// Runs the built program as a user would: from a shell, with or without mpirun.
+namespace cinecortex::testing {
+
+struct Result {
+  int code = -1;    ///< exit code; 128 + signal if it was killed
+  std::string out;  ///< standard output
+  std::string err;  ///< standard error
+};
+
+using Arguments = std::vector<std::string>;
+
+/// @param ranks    0: without mpirun
+/// @param watcher  called every 10 ms with the process id of what was started, until it ends
+Result run_program(const Arguments& arguments, int ranks = 0, const std::function<void(int pid)>& watcher = {});
+
+/// The same for any program, e.g. ffmpeg.
+Result run_command(const Arguments& command, const std::function<void(int pid)>& watcher = {});
+
+/// Process ids of the ranks that an mpirun started.
+std::vector<int> rank_processes(int mpirun_pid);
+
+/// The data set and the finished experiment that the tests share, made by the test `cli.data`.
+std::filesystem::path shared_folder();
+inline std::filesystem::path shared_data() { return shared_folder() / "data"; }
+inline std::filesystem::path shared_output() { return shared_folder() / "out"; }
+
+/// An experiment file in `folder` on that data set, writing to folder/out.
+/// @param edit  changes the text, e.g. to make it wrong
+std::filesystem::path write_experiment(const std::filesystem::path& folder,
+                                       const std::function<void(std::string& text)>& edit = {});
+void replace(std::string& text, const std::string& what, const std::string& by);
+
+/// Largest |a - b| / max|a| over all numeric data sets of two HDF5 files; fails the test where their names or shapes
+/// differ.
+double largest_difference(const std::filesystem::path& a, const std::filesystem::path& b);
+
+/// Every .h5 below a folder, relative and sorted.
+std::vector<std::filesystem::path> hdf5_files(const std::filesystem::path& folder);
+
+}  // namespace cinecortex::testing

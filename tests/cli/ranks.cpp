@@ -1,0 +1,40 @@
+// The same experiment on 1, 2, 3 and 4 ranks.
+#include <gtest/gtest.h>
+
+#include "program.hpp"
+#include "temp_folder.hpp"
+
+namespace cinecortex::testing {
+namespace {
+
+class Ranks : public ::testing::TestWithParam<int> {};
+
+TEST_P(Ranks, GiveTheSameResults) {
+  const TempFolder folder;
+  const auto experiment = write_experiment(folder.path());
+  const auto result = run_program({"run", experiment.string(), "--threads", "1"}, GetParam());
+  ASSERT_EQ(result.code, 0) << result.err;
+  const auto files = hdf5_files(shared_output());
+  ASSERT_EQ(hdf5_files(folder / "out"), files);
+  for (const auto& file : files) {
+    EXPECT_LT(largest_difference(shared_output() / file, folder / "out" / file), 1e-6) << file;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Counts, Ranks, ::testing::Values(1, 2, 3, 4));
+
+TEST(ManyRanks, MoreThanThereIsWorkAreAllowed) {
+  const TempFolder folder;
+  const auto experiment = write_experiment(folder.path(), [](std::string& text) {
+    replace(text, "base = \"friends:1-4 movie10:figures\"", "base = \"friends:1\"");
+    replace(text, "stack = \"friends:5 movie10:bourne\"", "stack = \"friends:5\"");
+    replace(text, "test = \"friends:6,7 movie10:life ood:*\"", "test = \"friends:6\"");
+    replace(text, "components = 20", "components = 5");
+    replace(text, "components = 10", "components = 5");
+  });
+  const auto result = run_program({"run", experiment.string(), "--threads", "1"}, 8);
+  EXPECT_EQ(result.code, 0) << result.err;
+}
+
+}  // namespace
+}  // namespace cinecortex::testing
