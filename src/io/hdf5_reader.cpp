@@ -98,6 +98,13 @@ bool Hdf5Reader::contains(const std::string& path) const {
   return impl_->contains(path);
 }
 
+bool Hdf5Reader::is_group(const std::string& path) const {
+  H5O_info_t info;
+  return impl_->contains(path) &&
+         H5Oget_info_by_name2(impl_->id.get(), path.c_str(), &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 &&
+         info.type == H5O_TYPE_GROUP;
+}
+
 std::vector<std::string> Hdf5Reader::children(const std::string& group) const {
   const std::string where = impl_->place(group);
   if (!impl_->contains(group)) throw InputError(where + ": there is no such group");

@@ -38,6 +38,7 @@ class Hdf5Reader {
 
   const std::filesystem::path& file() const noexcept;
   bool contains(const std::string& path) const;
+  bool is_group(const std::string& path) const;  ///< false for a data set and where nothing is
   std::vector<std::string> children(const std::string& group = "/") const;  ///< names, sorted
   DatasetInfo info(const std::string& path) const;                          ///< @throws InputError if missing
   /// Rows × columns of a 2-D data set (a 1-D one is a column), converted to Scalar (float or double) by HDF5.
