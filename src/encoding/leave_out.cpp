@@ -2,6 +2,8 @@
 
 #include <Eigen/Eigenvalues>
 #include <Eigen/LU>
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "cinecortex/linalg/dense.hpp"
@@ -68,15 +70,11 @@ void LeaveOneOut::add(const MatrixD& u, const MatrixD& y) {
   }
   for (std::size_t a = 0; a < shrinkages_.size(); ++a) {
     const auto& [shape, factor] = shrinkages_[a];
-    const MatrixD fit = shaped(u, shape, projection_);
-    const VectorD leverage = squared * shape;
-    Eigen::RowVectorXd sum = Eigen::RowVectorXd::Zero(y.cols());
-    for (Index row = 0; row < gap.size(); ++row) {
-      const double scale = gap[row] > 0 ? factor : 1.0;
-      const double one_minus_h = gap[row] + scale * leverage[row];
-      sum.array() += ((rest.row(row).array() + scale * fit.row(row).array()) / one_minus_h).square();
-    }
-    sums_.row(static_cast<Index>(a)) += sum;
+    const VectorD scale = (gap.array() > 0).select(VectorD::Constant(gap.size(), factor), 1.0);
+    const VectorD one_minus_h = gap + scale.cwiseProduct(squared * shape);
+    const MatrixD residual = rest + scale.asDiagonal() * shaped(u, shape, projection_);
+    sums_.row(static_cast<Index>(a)) +=
+        (one_minus_h.cwiseInverse().asDiagonal() * residual).colwise().squaredNorm();
   }
 }
 
@@ -139,6 +137,19 @@ MatrixD generalised_cross_validation(const VectorD& values, const MatrixD& proje
     result.row(static_cast<Index>(a)) = (n * sse / (free_rows * free_rows)).transpose();
   }
   return result;
+}
+
+double choose_alpha(const VectorD& curve, const std::vector<double>& alphas, Better better) {
+  constexpr double tie = 1e-12;
+  const double best = better == Better::higher ? curve.maxCoeff() : curve.minCoeff();
+  // R² (the one curve of which more is better) is a difference from 1: that is what its rounding is relative
+  // to.
+  const double slack = tie * (better == Better::higher ? std::max(1.0, std::abs(best)) : std::abs(best));
+  double chosen = -1;
+  for (Index a = 0; a < curve.size(); ++a) {
+    if (std::abs(curve[a] - best) <= slack) chosen = std::max(chosen, alphas[static_cast<std::size_t>(a)]);
+  }
+  return chosen;
 }
 
 }  // namespace cinecortex::encoding

@@ -33,7 +33,7 @@ class LeaveOneOut {
   MatrixD& sums() noexcept { return sums_; }  ///< [A, t]
 
  private:
-  const MatrixD& projection_;
+  MatrixD projection_;
   std::vector<Shrinkage> shrinkages_;
   Index rows_global_;
   MatrixD sums_;
@@ -49,7 +49,7 @@ class LeaveOneGroupOut {
   MatrixD& sums() noexcept { return sums_; }
 
  private:
-  const MatrixD& projection_;
+  MatrixD projection_;
   std::vector<Shrinkage> shrinkages_;
   Index rows_global_;
   MatrixD sums_;
@@ -60,5 +60,11 @@ class LeaveOneGroupOut {
 MatrixD generalised_cross_validation(const VectorD& values, const MatrixD& projection,
                                      const VectorD& squares_y, const std::vector<double>& alphas,
                                      Index rows_global);
+
+enum class Better { lower, higher };
+
+/// The best alpha of a curve [A]; of those that tie within rounding (1e-12 relative) the largest, which is
+/// the simplest model.
+double choose_alpha(const VectorD& curve, const std::vector<double>& alphas, Better better);
 
 }  // namespace cinecortex::encoding

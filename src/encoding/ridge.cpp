@@ -18,7 +18,7 @@ namespace {
 struct Criterion {
   enum class Kind { loo, gcv, leave_one_group_out, k_fold } kind;
   Index folds = 0;
-  bool higher_is_better() const { return kind == Kind::k_fold; }
+  Better better() const { return kind == Kind::k_fold ? Better::higher : Better::lower; }
   const char* cv_name() const {
     switch (kind) {
       case Kind::gcv:
@@ -92,26 +92,13 @@ MatrixD evaluate(const Criterion& criterion, const RidgeProblem& problem, const 
   return k_fold_r2(problem, form, options.alphas, contiguous_folds(problem, criterion.folds));
 }
 
-/// The best alpha; of those that tie within rounding, the largest: the simplest model.
-double choose_alpha(const VectorD& cv, const std::vector<double>& alphas, bool higher_is_better) {
-  constexpr double tie = 1e-12;
-  const double best = higher_is_better ? cv.maxCoeff() : cv.minCoeff();
-  // R² is a difference from 1, so that is what its rounding is relative to.
-  const double slack = tie * (higher_is_better ? std::max(1.0, std::abs(best)) : std::abs(best));
-  double chosen = -1;
-  for (Index a = 0; a < cv.size(); ++a) {
-    if (std::abs(cv[a] - best) <= slack) chosen = std::max(chosen, alphas[static_cast<std::size_t>(a)]);
-  }
-  return chosen;
-}
-
 /// One alpha a target of this rank's grid column [t_col].   Collective: over the problem's communicator.
 VectorD choose_alphas(const MatrixD& cv, const Criterion& criterion, const RidgeProblem& problem,
                       const RidgeOptions& options) {
   VectorD chosen(cv.cols());
   if (options.per_target) {
     for (Index v = 0; v < cv.cols(); ++v) {
-      chosen[v] = choose_alpha(cv.col(v), options.alphas, criterion.higher_is_better());
+      chosen[v] = choose_alpha(cv.col(v), options.alphas, criterion.better());
     }
     return chosen;
   }
@@ -120,7 +107,7 @@ VectorD choose_alphas(const MatrixD& cv, const Criterion& criterion, const Ridge
   problem.comm().sum(numbers(total));
   if (problem.targets_global() == 0) return chosen;
   const VectorD mean = total / static_cast<double>(problem.targets_global());
-  chosen.setConstant(choose_alpha(mean, options.alphas, criterion.higher_is_better()));
+  chosen.setConstant(choose_alpha(mean, options.alphas, criterion.better()));
   return chosen;
 }
 

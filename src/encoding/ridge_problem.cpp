@@ -66,16 +66,4 @@ Range RidgeProblem::share_of_rows(Range rows) const noexcept {
   return {rows.begin + share.begin, rows.begin + share.end};
 }
 
-VectorD column_means(const MatrixD& values) {
-  const Eigen::RowVectorXd first = values.row(0);
-  return (first + (values.rowwise() - first).colwise().mean()).transpose();
-}
-
-std::span<double> numbers(MatrixD& matrix) {
-  return {matrix.data(), static_cast<std::size_t>(matrix.size())};
-}
-std::span<double> numbers(VectorD& vector) {
-  return {vector.data(), static_cast<std::size_t>(vector.size())};
-}
-
 }  // namespace cinecortex::encoding

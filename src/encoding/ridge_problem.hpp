@@ -5,6 +5,7 @@
 #include "cinecortex/encoding/block_source.hpp"
 #include "cinecortex/parallel/agree.hpp"
 #include "cinecortex/parallel/grid.hpp"
+#include "columns.hpp"
 
 namespace cinecortex::encoding {
 
@@ -57,13 +58,5 @@ class RidgeProblem {
   parallel::Grid grid_;
   std::vector<Index> blocks_local_;
 };
-
-/// Column means that are exact for constant columns: the first row plus the mean distance from it.
-/// @pre at least one row   Collective: no.
-VectorD column_means(const MatrixD& values);
-
-/// The matrix as the numbers a reduction works on.
-std::span<double> numbers(MatrixD& matrix);
-std::span<double> numbers(VectorD& vector);
 
 }  // namespace cinecortex::encoding

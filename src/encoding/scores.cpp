@@ -7,15 +7,10 @@
 #include <limits>
 
 #include "cinecortex/core/error.hpp"
+#include "columns.hpp"
 
 namespace cinecortex::encoding {
 namespace {
-
-/// Exact for constant columns: the first row plus the mean distance from it.
-VectorD piece_mean(const ConstViewD& piece) {
-  const Eigen::RowVectorXd first = piece.row(0);
-  return (first + (piece.rowwise() - first).colwise().mean()).transpose();
-}
 
 /// A sum of squared deviations that is nothing but the rounding of the values themselves.
 bool is_constant(double squares, double mean, Index rows) {
@@ -42,8 +37,8 @@ void CorrelationMoments::add(const ConstViewD& truth, const ConstViewD& predicti
   if (truth.rows() == 0) return;
   CorrelationMoments piece(mean_y_.size());
   piece.rows_ = truth.rows();
-  piece.mean_y_ = piece_mean(truth);
-  piece.mean_p_ = piece_mean(prediction);
+  piece.mean_y_ = column_means(truth);
+  piece.mean_p_ = column_means(prediction);
   const MatrixD y = truth.rowwise() - piece.mean_y_.transpose();
   const MatrixD p = prediction.rowwise() - piece.mean_p_.transpose();
   piece.m2_y_ = y.colwise().squaredNorm().transpose();
@@ -88,7 +83,7 @@ Index CorrelationMoments::constant_targets() const {
   return count;
 }
 
-VectorD noise_ceiling(const std::vector<MatrixD>& repeats) {
+VectorD repeat_correlation(const std::vector<MatrixD>& repeats) {
   if (repeats.size() < 2) {
     throw InputError(
         fmt::format("noise ceiling: {} repeat(s) of a run; at least two are needed", repeats.size()));
@@ -103,9 +98,13 @@ VectorD noise_ceiling(const std::vector<MatrixD>& repeats) {
     }
   }
   const auto count = static_cast<double>(repeats.size());
-  const VectorD between = (sum / (count * (count - 1) / 2)).cwiseMax(0.0);
-  // Spearman-Brown: the reliability of the repeats' average; its root bounds the correlation with it.
-  return (count * between.array() / (1.0 + (count - 1.0) * between.array())).sqrt().matrix();
+  return sum / (count * (count - 1) / 2);
+}
+
+VectorD noise_ceiling(const VectorD& repeat_correlation, Index presentations) {
+  const auto m = static_cast<double>(presentations);
+  const auto r = repeat_correlation.array().max(0.0);
+  return (m * r / (1.0 + (m - 1.0) * r)).sqrt().matrix();
 }
 
 double mean(const VectorD& values) {

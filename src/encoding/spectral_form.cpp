@@ -1,7 +1,5 @@
 #include "spectral_form.hpp"
 
-#include <limits>
-
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/linalg/distributed_eigen.hpp"
 
@@ -206,16 +204,6 @@ class DualForm final : public SpectralForm {
 };
 
 }  // namespace
-
-Index numerical_rank(const VectorD& ascending, Index rows, Index columns) {
-  const Index count = ascending.size();
-  if (count == 0) return 0;
-  const double zero = ascending[count - 1] * static_cast<double>(std::max(rows, columns)) *
-                      std::numeric_limits<double>::epsilon();
-  Index rank = 0;
-  while (rank < std::min(count, rows - 1) && ascending[count - 1 - rank] > std::max(zero, 0.0)) ++rank;
-  return rank;
-}
 
 std::unique_ptr<SpectralForm> decompose(const RidgeProblem& problem) {
   if (problem.columns() <= problem.rows()) return std::make_unique<PrimalForm>(problem);

@@ -39,7 +39,4 @@ class SpectralForm {
 /// The form keeps a reference to `problem`.   Collective: over the problem's communicator.
 std::unique_ptr<SpectralForm> decompose(const RidgeProblem& problem);
 
-/// How many of the ascending eigenvalues count: those above λ_max · max(n, p) · eps, at most n - 1.
-Index numerical_rank(const VectorD& ascending, Index rows, Index columns);
-
 }  // namespace cinecortex::encoding

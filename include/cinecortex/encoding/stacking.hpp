@@ -8,11 +8,19 @@
 
 namespace cinecortex::encoding {
 
-std::vector<std::string> stacking_methods();  ///< simplex, ridge, ols, nnls, mean, best: those there are
+/// How the predictions ŷ_k of K models become one, per target:
+/// - simplex: w ≥ 0, Σw = 1, least mean squared error (the default)
+/// - ridge: with an unpenalised intercept; alpha from default_alphas() by exact leave-one-row-out
+/// - ols: least squares with an intercept, of minimum norm where models are collinear
+/// - nnls: w ≥ 0, least squares without an intercept
+/// - mean: equal weights    - best: the one model of least mean squared error (the first of equals)
+std::vector<std::string> stacking_methods();
 
 /// Minimises ½ wᵀPw subject to w ≥ 0, Σw = 1; ends on the exact KKT point (stationarity and feasibility 1e-10
-/// relative to the largest entry); equal models share their weight equally. `fixed_zero[k]` leaves model k out.
-/// @param p  [K, K] symmetric positive semi-definite    Collective: no.
+/// relative to the largest entry, checked). Of several minimisers the one of least norm, so equal models
+/// share their weight equally. `left_out[k]` keeps model k at 0.
+/// @param p  [K, K] symmetric positive semi-definite, such as the uncentred mean of e_i e_j
+/// @throws InputError if every model is left out; NumericalError if P is not finite.   Collective: no.
 VectorD simplex_weights(const MatrixD& p, const std::vector<bool>& left_out = {});
 
 /// Reads base predictions: for block b the K predictions and the truth of the same rows and targets.
@@ -32,19 +40,23 @@ class StackData {
 };
 
 struct StackFit {
-  Range targets_local;                    ///< partition(t, size, rank)
-  MatrixD weights;                        ///< [K, t_local]
-  VectorD intercept;                      ///< [t_local]; zero but for ridge and ols
-  std::vector<MatrixD> weights_without;   ///< one [K, t_local] a subset asked for
+  Range targets_local;                   ///< partition(t, size, rank)
+  MatrixD weights;                       ///< [K, t_local]
+  VectorD intercept;                     ///< [t_local]; zero but for ridge and ols
+  std::vector<MatrixD> weights_without;  ///< one [K, t_local] a subset asked for
   std::vector<VectorD> intercept_without;
-  std::vector<MatrixD> loro_weights;      ///< leave-one-run-out: one [K, t_local] a block; empty for one block
+  /// Leave-one-run-out: one [K, t_local] a block; empty where fewer than two blocks have rows. For ridge with
+  /// the alpha of the whole fit.
+  std::vector<MatrixD> loro_weights;
 };
 
 /// Stacking weights per target from sums over rows (mathematics §8), method §7.
 /// @param without  subsets of missing models for which weights are refitted, e.g. {{1}, {1, 2}}
-/// @throws InputError: unknown method (lists those there are), a subset that leaves no model.
+/// @throws InputError: unknown method (lists those there are), a subset that leaves no model or names one
+/// there
+///         is not, no rows, a block whose shapes differ or that is not finite (names it).
 /// Collective: over comm.
-StackFit fit_stack(const StackData& data, const std::string& method, const std::vector<std::vector<Index>>& without,
-                   const parallel::Communicator& comm);
+StackFit fit_stack(const StackData& data, const std::string& method,
+                   const std::vector<std::vector<Index>>& without, const parallel::Communicator& comm);
 
 }  // namespace cinecortex::encoding

@@ -1,0 +1,23 @@
+#include "columns.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace cinecortex::encoding {
+
+VectorD column_means(const ConstViewD& values) {
+  const Eigen::RowVectorXd first = values.row(0);
+  return (first + (values.rowwise() - first).colwise().mean()).transpose();
+}
+
+Index numerical_rank(const VectorD& ascending, Index rows, Index columns) {
+  const Index count = ascending.size();
+  if (count == 0) return 0;
+  const double zero = std::max(0.0, ascending[count - 1] * static_cast<double>(std::max(rows, columns)) *
+                                        std::numeric_limits<double>::epsilon());
+  Index rank = 0;
+  while (rank < std::min(count, rows - 1) && ascending[count - 1 - rank] > zero) ++rank;
+  return rank;
+}
+
+}  // namespace cinecortex::encoding
