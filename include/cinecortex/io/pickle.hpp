@@ -29,6 +29,11 @@ struct PyValue {
 PyValue read_pickled_npy(const std::filesystem::path& file);
 PyValue parse_pickle(std::span<const std::byte> pickle, const std::string& name);
 
+/// Writes {name: int} as `numpy.save` would: the challenge's sample numbers. .partial until it is complete.
+/// @throws InputError: a folder or file that cannot be written, a full disk.   Collective: no.
+void write_pickled_counts(const std::filesystem::path& file,
+                          const std::vector<std::pair<std::string, Index>>& counts);
+
 /// Writes what `numpy.load(file, allow_pickle=True).item()` reads back: {subject: {run: float32 [N, t]}}.
 class SubmissionWriter {
  public:
