@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
+#include <optional>
 #include <string_view>
 
 #include "cinecortex/core/error.hpp"
@@ -16,6 +18,9 @@ namespace {
 constexpr double kTolerated_end_gap_s = 2.0;
 // No packet of any stream for this long is a hole: something was lost.
 constexpr double kHole_s = 1.0;
+// Sound that starts up to this long before the pictures holds an encoder's run-in (AAC in Matroska: 1024
+// samples), not something to hear.
+constexpr double kEncoder_delay_s = 0.1;
 // Failed reads one after the other after which the rest of a file counts as unreadable.
 constexpr int kFailed_reads = 100;
 
@@ -53,17 +58,22 @@ Demuxer::Demuxer(const std::filesystem::path& file) : file_(file) {
         "movie {}: there is neither picture nor sound in it; it is truncated or not a movie", file.string()));
   }
   tracks_.resize(opened->nb_streams);
-  bool known = false;
   for (unsigned i = 0; i < opened->nb_streams; ++i) {
-    AVStream* stream = opened->streams[i];
-    if (stream != video_ && stream != audio_) {
-      stream->discard = AVDISCARD_ALL;
-    } else if (stream->start_time != AV_NOPTS_VALUE) {
-      const double start_s = static_cast<double>(stream->start_time) * av_q2d(stream->time_base);
-      origin_s_ = known ? std::min(origin_s_, start_s) : start_s;
-      known = true;
-    }
+    if (opened->streams[i] != video_ && opened->streams[i] != audio_)
+      opened->streams[i]->discard = AVDISCARD_ALL;
   }
+  origin_s_ = origin();
+}
+
+double Demuxer::origin() const {
+  const auto start = [](const AVStream* stream) -> std::optional<double> {
+    if (stream == nullptr || stream->start_time == AV_NOPTS_VALUE) return std::nullopt;
+    return static_cast<double>(stream->start_time) * av_q2d(stream->time_base);
+  };
+  const auto video_s = start(video_);
+  const auto audio_s = start(audio_);
+  if (!video_s || !audio_s) return video_s.value_or(audio_s.value_or(0.0));
+  return *video_s <= *audio_s + kEncoder_delay_s ? *video_s : *audio_s;
 }
 
 AVStream* Demuxer::best_stream(AVMediaType type) const {
@@ -85,15 +95,24 @@ double Demuxer::to_seconds(const AVStream& stream, std::int64_t time_stamp) cons
 }
 
 Demuxer::Length Demuxer::declared_length(const AVStream& stream) const {
-  if (format_->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE) return {-1, false};
+  if (format_->duration_estimation_method != AVFMT_DURATION_FROM_STREAM) return {-1, false};
+  const double frames_s = avi_length();
   if (stream.duration != AV_NOPTS_VALUE && stream.duration > 0) {
     const std::int64_t start = stream.start_time == AV_NOPTS_VALUE ? 0 : stream.start_time;
-    return {to_seconds(stream, start + stream.duration), true};
+    const double end_s = to_seconds(stream, start + stream.duration);
+    return {&stream == video_ ? std::max(end_s, frames_s) : end_s, true};
   }
   if (format_->duration == AV_NOPTS_VALUE || format_->duration <= 0) return {-1, false};
-  const double length_s = static_cast<double>(format_->duration) / AV_TIME_BASE;
+  const double length_s = std::max(static_cast<double>(format_->duration) / AV_TIME_BASE, frames_s);
   // Matroska's Duration counts from time 0, other formats' from the first time stamp.
   return {is_matroska(*format_) ? length_s - std::max(0.0, origin_s_) : length_s, false};
+}
+
+double Demuxer::avi_length() const {
+  // FFmpeg shortens the durations of a truncated AVI to the bytes that are left; its number of frames stays.
+  const double rate_hz = frame_rate_hz();
+  if (std::string_view(format_->iformat->name) != "avi" || video_ == nullptr || rate_hz <= 0) return 0;
+  return static_cast<double>(video_->nb_frames) / rate_hz;
 }
 
 bool Demuxer::read(AVPacket& packet) {

@@ -9,8 +9,8 @@
 namespace cinecortex::dataset::ffmpeg {
 
 /// A media file taken apart into packets of its best video and its best audio stream. Times are seconds from
-/// the movie's start, which is the earlier of the two streams' starts.
-/// Every pass over a file opens a new Demuxer: rewinding is not exact in every format, opening is.
+/// the movie's start: where its video starts, or its audio if that comes first by more than an encoder's
+/// delay. Every pass over a file opens a new Demuxer: rewinding is not exact in every format, opening is.
 class Demuxer {
  public:
   /// @throws InputError naming the file: missing, not readable, neither picture nor sound.
@@ -28,7 +28,7 @@ class Demuxer {
     double end_s = 0;
     bool own = false;  ///< of this stream, not of the file as a whole
   };
-  /// @return end_s < 0 if the file does not say (FFmpeg's guesses from the bit rate do not count).
+  /// @return end_s < 0 if the file does not say (FFmpeg's guesses do not count).
   Length declared_length(const AVStream& stream) const;
 
   /// Next packet of either stream; false at the end of the file.
@@ -58,6 +58,8 @@ class Demuxer {
   };
   static std::size_t index(const AVStream& stream) { return static_cast<std::size_t>(stream.index); }
   AVStream* best_stream(AVMediaType type) const;
+  double origin() const;
+  double avi_length() const;
   void note(const AVPacket& packet);
 
   std::filesystem::path file_;
