@@ -69,8 +69,8 @@ void write_ridge(const std::filesystem::path& file, const encoding::RidgeFit& fi
   writer.put("/alphas", alphas,
              described("regularisation strengths tried, in the order given", {"alpha"}));
   write_per_target(writer, "/alpha", fit.alpha, targets, local, "regularisation strength chosen for each target");
-  write_columns(writer, "/cv_mse", fit.cv, static_cast<Index>(options.alphas.size()), targets, local,
-                described("mean squared left-out residual (criterion " + options.criterion + ")",
+  write_columns(writer, "/" + fit.cv_name, fit.cv, static_cast<Index>(options.alphas.size()), targets, local,
+                described("what each alpha was judged by (criterion " + options.criterion + ")",
                           {"/alphas", "target"}));
   write_columns(writer, "/weights", fit.weights, fit.weights.rows(), targets, local,
                 described("prediction = design row · weights + intercept; design columns are delay (oldest first) × "
