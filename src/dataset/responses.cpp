@@ -26,7 +26,7 @@ void check_finite(const MatrixF& values, const FmriSource& source, Range targets
 
 MatrixF read(const FmriSource& source, Range targets) {
   const io::Hdf5Reader reader(source.file);
-  MatrixF values = reader.read<float>(source.dataset, {0, source.rows}, targets);
+  MatrixF values = reader.read<float>("/" + source.dataset, {0, source.rows}, targets);
   check_finite(values, source, targets);
   return values;
 }

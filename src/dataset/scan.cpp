@@ -164,7 +164,7 @@ void Scanner::scan_fmri(int subject, Collection collection, const fs::path& file
       unknown_name = dataset;
       continue;
     }
-    const io::DatasetInfo info = reader.info(dataset);
+    const io::DatasetInfo info = reader.info("/" + dataset);
     if (info.shape.size() != 2 || info.shape[0] <= 0 || info.shape[1] <= 0 ||
         info.type == io::Stored::other) {
       throw InputError(
