@@ -39,9 +39,12 @@ bool inside(Index row, Index length) {
 
 std::string_view name(Edge edge) {
   switch (edge) {
-    case Edge::shift: return "shift";
-    case Edge::zero: return "zero";
-    case Edge::drop: break;
+    case Edge::shift:
+      return "shift";
+    case Edge::zero:
+      return "zero";
+    case Edge::drop:
+      break;
   }
   return "drop";
 }
@@ -60,7 +63,9 @@ Design Design::shifted_window(Index delay, Index window, Edge edge) {
   return fir(std::move(delays), edge);
 }
 
-Design Design::for_prediction() const { return edge_ == Edge::drop ? fir(delays_, Edge::shift) : *this; }
+Design Design::for_prediction() const {
+  return edge_ == Edge::drop ? fir(delays_, Edge::shift) : *this;
+}
 
 Design Design::fir(std::vector<Index> delays, Edge edge) {
   if (delays.empty()) throw InputError("delays []: at least one delay is needed");

@@ -1,1 +1,179 @@
-// filled in the commits that follow
+#include "cinecortex/encoding/pca.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "cinecortex/core/error.hpp"
+#include "cinecortex/core/log.hpp"
+#include "cinecortex/linalg/dense.hpp"
+#include "cinecortex/parallel/agree.hpp"
+#include "column_moments.hpp"
+#include "columns.hpp"
+#include "fit_rows.hpp"
+#include "pca_solvers.hpp"
+
+namespace cinecortex::encoding {
+namespace {
+
+using parallel::agree;
+using parallel::Communicator;
+
+std::string name_of(PcaSolver solver) {
+  switch (solver) {
+    case PcaSolver::automatic:
+      return "auto";
+    case PcaSolver::covariance:
+      return "covariance";
+    case PcaSolver::dual:
+      return "dual";
+    case PcaSolver::randomized:
+      return "randomized";
+  }
+  throw Error("internal: a PCA solver without a name");
+}
+
+FitRows checked_rows(const BlockSource& features, const PcaOptions& options) {
+  if (options.fit_every < 1) {
+    throw InputError(
+        fmt::format("pca: fit_every {}: every 1st row or fewer, so 1 or more", options.fit_every));
+  }
+  return FitRows(features, options);
+}
+
+PcaShape checked_shape(const FitRows& rows, const PcaOptions& options) {
+  const Index n = rows.total_rows();
+  const Index d = rows.columns();
+  if (n < 2 || d < 1) {
+    throw InputError(
+        fmt::format("pca: {} fit rows of {} columns: at least 2 rows and 1 column are needed", n, d));
+  }
+  const Index most = std::min(d, n - 1);
+  if (options.components < 0 || options.components > most) {
+    throw InputError(
+        fmt::format("pca: {} components asked for, but at most {} are possible: the smaller of {} columns "
+                    "and {} fit rows - 1 "
+                    "(0: as many as there are)",
+                    options.components, most, d, n));
+  }
+  return {n, d, options.components == 0 ? most : options.components};
+}
+
+ColumnMoments moments_of(const FitRows& rows, const Communicator& comm) {
+  ColumnMoments moments = agree(comm, [&] {
+    ColumnMoments local(rows.columns());
+    for (const Index block : rows.dealt_to(comm.rank(), comm.size())) local.add(rows.read(block));
+    return local;
+  });
+  moments.merge(comm);
+  return moments;
+}
+
+Leading solve(PcaSolver solver, const FitRows& rows, const PcaShape& shape, std::uint64_t seed,
+              const Communicator& comm) {
+  switch (solver) {
+    case PcaSolver::covariance:
+      return solve_covariance(rows, shape, comm);
+    case PcaSolver::dual:
+      return solve_dual(rows, shape, comm);
+    case PcaSolver::randomized:
+      return solve_randomized(rows, shape, seed, comm);
+    case PcaSolver::automatic:
+      break;
+  }
+  throw Error("internal: the PCA solver was not chosen");
+}
+
+/// The largest-magnitude entry of each row becomes positive; of entries that are equal but for rounding the
+/// first one decides, so that rounding does not.
+void fix_signs(MatrixD& rows) {
+  for (Index i = 0; i < rows.rows(); ++i) {
+    const double nearly_largest = rows.row(i).cwiseAbs().maxCoeff() * (1.0 - 1e-9);
+    Index j = 0;
+    while (std::abs(rows(i, j)) < nearly_largest) ++j;
+    if (rows(i, j) < 0) rows.row(i) *= -1.0;
+  }
+}
+
+double departure_from_orthonormal(const MatrixD& rows) {
+  MatrixD gram(rows.rows(), rows.rows());
+  linalg::gemm(false, true, 1.0, rows, rows, 0.0, gram);
+  gram.diagonal().array() -= 1.0;
+  return gram.cwiseAbs().maxCoeff();
+}
+
+/// Fills what follows from the eigenpairs, on root, and gives every rank root's numbers.
+void finish(Pca& pca, Leading leading, double total_variance, const Communicator& comm) {
+  agree(comm, [&] {
+    pca.components = std::move(leading.vectors);
+    pca.explained_variance = leading.values / static_cast<double>(pca.fit_rows - 1);
+    pca.explained_variance_ratio = VectorD::Zero(leading.values.size());
+    pca.residual = leading.residual;
+    if (!comm.root()) return;
+    if (total_variance > 0) pca.explained_variance_ratio = pca.explained_variance / total_variance;
+    fix_signs(pca.components);
+    pca.orthogonality = departure_from_orthonormal(pca.components);
+  });
+  comm.broadcast(numbers(pca.components));
+  comm.broadcast(numbers(pca.explained_variance));
+  comm.broadcast(numbers(pca.explained_variance_ratio));
+  comm.broadcast(std::span(&pca.orthogonality, 1));
+  comm.broadcast(std::span(&pca.residual, 1));
+}
+
+}  // namespace
+
+Scale parse_scale(std::string_view name) {
+  if (name == "none") return Scale::none;
+  if (name == "global") return Scale::global;
+  if (name == "per-run") return Scale::per_run;
+  throw InputError(fmt::format("pca scale \"{}\": allowed are none, global, per-run", name));
+}
+
+PcaSolver parse_pca_solver(std::string_view name) {
+  for (const PcaSolver solver :
+       {PcaSolver::automatic, PcaSolver::covariance, PcaSolver::dual, PcaSolver::randomized}) {
+    if (name == name_of(solver)) return solver;
+  }
+  throw InputError(fmt::format("pca solver \"{}\": allowed are auto, covariance, dual, randomized", name));
+}
+
+MatrixD Pca::transform(const ConstViewD& features) const {
+  if (features.cols() != mean.size()) {
+    throw InputError(fmt::format("pca: features have {} columns, but the components were fitted on {}",
+                                 features.cols(), mean.size()));
+  }
+  MatrixD scaled = features;
+  if (scale_mode == Scale::per_run) standardise(scaled);
+  scaled.rowwise() -= mean.transpose();
+  scaled.array().rowwise() /= scale.transpose().array();
+  MatrixD scores(features.rows(), components.rows());
+  linalg::gemm(false, true, 1.0, scaled, components, 0.0, scores);
+  return scores;
+}
+
+Pca fit_pca(const BlockSource& features, const PcaOptions& options, const Communicator& comm) {
+  FitRows rows = agree(comm, [&] { return checked_rows(features, options); });
+  const PcaShape shape = agree(comm, [&] { return checked_shape(rows, options); });
+  if (comm.root() && shape.rows < 2 * shape.components) {
+    log::warn("pca: {} fit rows for {} components: fewer than two rows a component fit noise", shape.rows,
+              shape.components);
+  }
+  const ColumnMoments moments = moments_of(rows, comm);
+  Pca pca;
+  pca.scale_mode = options.scale;
+  pca.fit_rows = shape.rows;
+  pca.mean = moments.mean();
+  pca.scale = options.scale == Scale::global ? moments.scale() : VectorD::Ones(shape.columns);
+  rows.centre(pca.mean, pca.scale);
+  const double total_variance = (moments.squared_deviations().array() / pca.scale.array().square()).sum() /
+                                static_cast<double>(shape.rows - 1);
+
+  const PcaSolver solver = choose_solver(options.solver, shape);
+  pca.solver = name_of(solver);
+  finish(pca, solve(solver, rows, shape, options.seed, comm), total_variance, comm);
+  return pca;
+}
+
+}  // namespace cinecortex::encoding

@@ -27,8 +27,8 @@ class Design {
 
   const std::vector<Index>& delays() const noexcept { return delays_; }
   Edge edge() const noexcept { return edge_; }
-  /// The same delays for predicting every TR of a run: `drop` is for fitting, a prediction has no holes, so there it
-  /// moves the window as `shift` does.
+  /// The same delays for predicting every TR of a run: `drop` is for fitting, a prediction has no holes, so
+  /// there it moves the window as `shift` does.
   Design for_prediction() const;
   Index columns(Index components) const { return components * static_cast<Index>(delays_.size()); }
 

@@ -14,13 +14,14 @@ enum class Scale {
   per_run,  ///< z-score every run (block) by itself, before and at transform
 };
 enum class PcaSolver { automatic, covariance, dual, randomized };
-Scale parse_scale(std::string_view name);          ///< none | global | per-run; @throws InputError
-PcaSolver parse_pca_solver(std::string_view name); ///< auto | covariance | dual | randomized; @throws InputError
+Scale parse_scale(std::string_view name);  ///< none | global | per-run; @throws InputError
+PcaSolver parse_pca_solver(
+    std::string_view name);  ///< auto | covariance | dual | randomized; @throws InputError
 
 struct PcaOptions {
   Index components = 0;  ///< k; 0: as many as there are, min(d, fit rows - 1)
   Scale scale = Scale::global;
-  Index fit_every = 5;   ///< rows 0, fit_every, 2·fit_every, … of every block
+  Index fit_every = 5;  ///< rows 0, fit_every, 2·fit_every, … of every block
   PcaSolver solver = PcaSolver::automatic;
   std::uint64_t seed = 1004;
 };
@@ -33,10 +34,10 @@ struct Pca {
   MatrixD components;  ///< [k, d] orthonormal rows; the largest-magnitude entry of each is positive
   VectorD explained_variance;        ///< [k], ddof 1 as scikit-learn
   VectorD explained_variance_ratio;  ///< [k]
-  double orthogonality = 0;  ///< max |C Cᵀ - I|
-  double residual = 0;       ///< max over components of ‖S c - λ c‖ / λ_1, S the covariance of the fit rows
+  double orthogonality = 0;          ///< max |C Cᵀ - I|
+  double residual = 0;  ///< max over components of ‖S c - λ c‖ / λ_1, S the covariance of the fit rows
   Index fit_rows = 0;
-  std::string solver;        ///< the one that ran
+  std::string solver;  ///< the one that ran
 
   /// Scores [rows, k] of one run's features [rows, d].   Collective: no.
   MatrixD transform(const ConstViewD& features) const;

@@ -33,4 +33,17 @@ struct EigenPairs {
 /// @throws NumericalError if it holds NaN or infinity, or does not converge.
 EigenPairs eigh(const ConstViewD& symmetric);
 
+/// Eigenpairs of a positive semi-definite matrix that is nearly diagonal, such as the Gram matrix of almost
+/// orthogonal vectors, by Jacobi rotations. Small eigenvalues beside large ones keep their relative accuracy,
+/// which `eigh` loses below 1e-16 of the largest.
+/// @return values in the order of the diagonal, not sorted
+/// @throws NumericalError if it does not converge: it was not nearly diagonal.
+EigenPairs polish_eigenpairs(MatrixD nearly_diagonal);
+
+/// Replaces the rows of a [k, d] matrix, k ≤ d, by an orthonormal basis: row i of the result lies in the span
+/// of rows 0 … i (Householder QR). Rows that depend on earlier ones become any direction orthogonal to the
+/// others.
+/// @throws Error if k > d.
+void orthonormalise_rows(ViewD rows);
+
 }  // namespace cinecortex::linalg
