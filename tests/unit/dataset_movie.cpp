@@ -4,9 +4,11 @@
 #include "cinecortex/dataset/movie.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <cstring>
 #include <numbers>
 
@@ -444,9 +446,7 @@ TEST(Movie, SilenceStandsBeforeSoundThatStartsLate) {
 TEST(Movie, AHoleInTheSoundIsFilledWithSilence) {
   const TempFolder folder;
   write_clip(folder / "clip.mkv", {});
-  ffmpeg("-i " + quoted(folder / "clip.mkv") + " -c copy -bsf:a \"noise=drop='between(t*tb,1,2)'\" " +
-         quoted(folder / "hole.mkv") + " 2>/dev/null || ffmpeg -nostdin -v fatal -y -i " +
-         quoted(folder / "clip.mkv") + " -c:v copy -af \"aselect='not(between(t,1,2))'\" " +
+  ffmpeg("-i " + quoted(folder / "clip.mkv") + " -c copy -bsf:a \"noise=drop='between(pts*tb,1,2)'\" " +
          quoted(folder / "hole.mkv"));
   Movie original(folder / "clip.mkv");
   Movie holed(folder / "hole.mkv");
@@ -557,6 +557,22 @@ TEST(MovieWriter, RefusesWhatCannotBeWritten) {
   MovieWriter::Settings odd;
   odd.width = 33;
   expect_contains(input_error([&] { MovieWriter(folder / "clip.mkv", odd); }), {"33", "even"});
+}
+
+TEST(MovieWriter, SaysThatTheDiskIsFull) {
+  const TempFolder folder;
+  // A file may grow to 64 KiB only: what a full disk does, without filling one.
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit small = before;
+  small.rlim_cur = 65536;
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto message = input_error([&] { write_clip(folder / "clip.mkv", {.seconds = 20}); });
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  expect_contains(message, {"clip.mkv", "cannot be written"});
+  EXPECT_FALSE(fs::exists(folder / "clip.mkv"));
 }
 
 }  // namespace

@@ -17,12 +17,14 @@ struct MovieInfo {
   int height = 0;
 };
 
-/// A movie or sound file through FFmpeg's libraries. Times are seconds from the movie's start (the earliest
-/// stream's start). Missing time stamps are counted on from the frame rate; broken packets are skipped, counted
-/// and warned about once a file.   Not thread-safe.   Collective: no.
+/// A movie or sound file through FFmpeg's libraries. Times are seconds from the movie's start: where its video
+/// starts, or its sound if that comes first by more than an encoder's run-in (0.1 s). Missing time stamps are
+/// counted on from the frame rate; broken packets are skipped, counted and warned about once a file.
+/// Lengths are those the file promises (else its packets are counted); a file whose data end more than 2 s before is
+/// refused as truncated when a pass gets there.   Not thread-safe.   Collective: no.
 class Movie {
  public:
-  /// @param threads  for the decoder     @throws InputError: missing, truncated beyond use, no stream.
+  /// @param threads  for the decoder     @throws InputError: missing, not readable, no stream.
   explicit Movie(const std::filesystem::path& file, int threads = 1);
   ~Movie();
   Movie(const Movie&) = delete;
@@ -32,13 +34,17 @@ class Movie {
 
   /// Serves every request from one pass over the frames (from the key frame before the earliest time, where the
   /// file can be sought exactly, else from its start). Times beyond the end give the last frame.
-  /// @throws InputError if there is no video or nothing can be decoded.
+  /// Colours follow the file's matrix and range; gray8 is the luma stretched to 0 … 255; pixels count as square.
+  /// Scaling uses libswscale's accurate paths: the same bytes on every CPU.
+  /// @throws InputError if there is no video, nothing can be decoded, or the file is truncated before a time.
   std::vector<FrameStack> frames(std::span<const FrameRequest> requests);
 
-  /// The whole sound: all channels mixed to mono, resampled to rate_hz.
-  /// @throws InputError if there is no audio track (names the file).
+  /// The whole sound: all channels mixed to mono (stereo: the mean), resampled to rate_hz. Holes above 0.1 s are
+  /// filled with silence, so that sound stays where the pictures are.
+  /// @throws InputError if there is no audio track or it is truncated (names the file).
   AudioTrack audio(double rate_hz = 16000.0);
 
+  /// Broken packets, concealed frames and holes above 1 s, in all passes so far (each pass counts them again).
   Index broken_packets() const noexcept;
 
  private:
