@@ -4,7 +4,9 @@
 #include <nifti2_io.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -19,8 +21,41 @@ constexpr Index most_voxels = Index{1} << 31;  // a whole head at 0.1 mm has 2·
 
 using Image = std::unique_ptr<nifti_image, decltype(&nifti_image_free)>;
 
+constexpr int readable_types[] = {DT_UINT8, DT_INT8,   DT_UINT16, DT_INT16,   DT_UINT32,
+                                  DT_INT32, DT_UINT64, DT_INT64,  DT_FLOAT32, DT_FLOAT64};
+
+template <class Number>
+Number swapped(Number value) {
+  auto bytes = std::bit_cast<std::array<std::byte, sizeof(Number)>>(value);
+  std::reverse(bytes.begin(), bytes.end());
+  return std::bit_cast<Number>(bytes);
+}
+
+template <class Header>
+bool is_plausible(const Header& header) {
+  const bool foreign = header.dim[0] < 1 || header.dim[0] > 7;  // big-endian, unless it is broken
+  const auto native = [&](auto value) { return foreign ? swapped(value) : value; };
+  const auto dimensions = native(header.dim[0]);
+  if (dimensions < 1 || dimensions > 7) return false;
+  for (int axis = 1; axis <= dimensions; ++axis) {
+    if (native(header.dim[axis]) < 1) return false;
+  }
+  const int type = native(header.datatype);
+  return std::find(std::begin(readable_types), std::end(readable_types), type) != std::end(readable_types);
+}
+
+/// The library prints some of what it finds wrong at any level: it shall see only headers that it will like.
+bool has_plausible_header(const std::filesystem::path& file) {
+  nifti_set_debug_level(0);
+  int version = 0;
+  const std::unique_ptr<void, decltype(&std::free)> header(nifti_read_header(file.c_str(), &version, 0),
+                                                           std::free);
+  if (!header) return false;
+  if (version == 1) return is_plausible(*static_cast<const nifti_1_header*>(header.get()));
+  return version == 2 && is_plausible(*static_cast<const nifti_2_header*>(header.get()));
+}
+
 Image open_image(const std::filesystem::path& file, bool with_data) {
-  nifti_set_debug_level(0);  // the library prints what it finds; here it becomes an exception
   return {nifti_image_read(file.c_str(), with_data ? 1 : 0), nifti_image_free};
 }
 
@@ -140,8 +175,11 @@ Volume read_nifti(const std::filesystem::path& file) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) throw InputError(name + ": no such file");
   if (!is_nifti_name(file)) throw InputError(name + " is not named .nii or .nii.gz");
+  if (!has_plausible_header(file)) {
+    throw InputError(name + " is not a NIfTI file of integers or floats, or its header is cut off");
+  }
   const Image header = open_image(file, false);
-  if (!header) throw InputError(name + " is not a NIfTI file, or its header is cut off");
+  if (!header) throw InputError(name + " has a NIfTI header that cannot be read");
   Volume volume;
   volume.shape = shape_of(*header, name);
   const Image image = open_image(file, true);

@@ -31,7 +31,7 @@ struct List {
 struct Dict {
   std::vector<Object*> keys_and_values;  ///< in the order set; a key may come again
 };
-enum class Global { ndarray, dtype, reconstruct, scalar, from_buffer, encode };
+enum class Global { ndarray, dtype, reconstruct, scalar, from_buffer, encode, bytes };
 struct Dtype {
   std::string code;  ///< "f4", "O8", …
   char kind = '?';

@@ -25,7 +25,8 @@ constexpr KnownGlobal known_globals[] = {
     {"numpy._core.multiarray", "scalar", Global::scalar},
     {"numpy.core.numeric", "_frombuffer", Global::from_buffer},
     {"numpy._core.numeric", "_frombuffer", Global::from_buffer},
-    {"_codecs", "encode", Global::encode},  // how protocol 2 writes bytes
+    {"_codecs", "encode", Global::encode},    // how protocol 2 writes bytes
+    {"__builtin__", "bytes", Global::bytes},  // and no bytes at all
 };
 
 /// For messages: a name from a file that may hold anything.
@@ -94,6 +95,9 @@ void Machine::reduce() {
         fail("_reconstruct is only known for plain arrays");
       }
       return push(Array{});
+    case Global::bytes:
+      if (!arguments.empty()) fail("bytes() with arguments is not needed for plain data");
+      return push(Bytes{});
     case Global::ndarray:
       break;
   }
