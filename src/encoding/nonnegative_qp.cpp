@@ -73,7 +73,7 @@ VectorD least_norm_on_support(const Problem& problem, const Support& support) {
       problem.on_simplex ? directions_within_simplex(size) : MatrixD(MatrixD::Identity(size, size));
   if (basis.cols() > 0) {
     const Eigen::SelfAdjointEigenSolver<MatrixD> axes(basis.transpose() * h * basis);
-    const double zero = singular_below * axes.eigenvalues().maxCoeff();
+    const double zero = singular_below * std::max(axes.eigenvalues().maxCoeff(), h.diagonal().maxCoeff());
     const VectorD inverse = (axes.eigenvalues().array() > zero)
                                 .select(axes.eigenvalues().cwiseInverse(), VectorD::Zero(basis.cols()));
     for (int step = 0; step < 2; ++step) {  // the second refines the first
@@ -173,11 +173,22 @@ bool is_optimal(const Problem& problem, const VectorD& w) {
   return true;
 }
 
-/// The exact least-norm solution on the support that the search found.
+/// Whether models on the support are linearly dependent, each measured in its own size.
+bool is_singular(const Problem& problem, const Support& support) {
+  const MatrixD h = part(problem.h, support);
+  if (h.diagonal().minCoeff() <= 0) return true;
+  const VectorD unit = h.diagonal().cwiseSqrt().cwiseInverse();
+  const Eigen::SelfAdjointEigenSolver<MatrixD> axes(unit.asDiagonal() * h * unit.asDiagonal(),
+                                                    Eigen::EigenvaluesOnly);
+  return axes.eigenvalues().minCoeff() < singular_below;
+}
+
+/// The exact solution on the support that the search found; of several the one of least norm.
 VectorD polish(const Problem& problem, const VectorD& found) {
   Support support = positive_entries(found);
   while (!support.empty()) {
-    VectorD w = least_norm_on_support(problem, support);
+    const VectorD w = is_singular(problem, support) ? least_norm_on_support(problem, support)
+                                                    : minimise_on_support(problem, support);
     const Support positive = positive_entries(w);
     if (positive.size() == support.size()) return w;
     support = positive;

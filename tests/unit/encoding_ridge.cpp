@@ -1,0 +1,56 @@
+#include "cinecortex/encoding/ridge.hpp"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "cinecortex/core/error.hpp"
+
+// The fits themselves need a communicator: tests/mpi/encoding_ridge*.cpp.
+namespace cinecortex::encoding {
+namespace {
+
+std::string message_of(const RidgeOptions& options) {
+  try {
+    check(options);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(RidgeOptions, TheDefaultsAreFifteenAlphasByLeaveOneOut) {
+  const RidgeOptions options{.alphas = default_alphas()};
+  EXPECT_EQ(options.alphas.size(), 15U);
+  EXPECT_EQ(options.criterion, "loo");
+  EXPECT_TRUE(options.per_target);
+  EXPECT_EQ(message_of(options), "");
+}
+
+TEST(RidgeOptions, EveryCriterionThatIsListedIsAccepted) {
+  for (auto criterion : ridge_criteria()) {
+    if (criterion == "kfold:K") criterion = "kfold:5";
+    EXPECT_EQ(message_of({.alphas = {1.0}, .criterion = criterion}), "") << criterion;
+  }
+}
+
+TEST(RidgeOptions, WrongOnesAreNamed) {
+  EXPECT_NE(message_of({.alphas = {}}).find("alphas"), std::string::npos);
+  EXPECT_NE(message_of({.alphas = {1.0, -2.0}}).find("-2"), std::string::npos);
+  EXPECT_NE(message_of({.alphas = {std::numeric_limits<double>::infinity()}}).find("inf"), std::string::npos);
+  EXPECT_NE(message_of({.alphas = {std::numeric_limits<double>::quiet_NaN()}}).find("nan"),
+            std::string::npos);
+  const auto unknown = message_of({.alphas = {1.0}, .criterion = "leave-one-season-out"});
+  EXPECT_NE(unknown.find("leave-one-season-out"), std::string::npos);
+  for (const auto& criterion : ridge_criteria()) EXPECT_NE(unknown.find(criterion), std::string::npos);
+  for (const auto* wrong : {"kfold:", "kfold:1", "kfold:-3", "kfold:2.5", "kfold:five"}) {
+    EXPECT_NE(message_of({.alphas = {1.0}, .criterion = wrong}).find(wrong), std::string::npos);
+  }
+}
+
+TEST(RidgeOptions, ZeroIsAnAlpha) {
+  EXPECT_EQ(message_of({.alphas = {0.0}}), "");
+}
+
+}  // namespace
+}  // namespace cinecortex::encoding
