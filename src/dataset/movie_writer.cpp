@@ -111,7 +111,7 @@ void MovieWriter::Impl::open_video() {
   video->gop_size = std::max(1, static_cast<int>(kKey_frame_interval_s * settings.frame_rate_hz));
   // x264's output depends on its number of threads.
   video->thread_count = 1;
-  av_opt_set(video->priv_data, "preset", "veryfast", 0);
+  av_opt_set(video->priv_data, "preset", "ultrafast", 0);
   video_stream = open_stream(*video);
   video_stream->avg_frame_rate = video->framerate;
 

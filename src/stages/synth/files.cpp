@@ -95,7 +95,8 @@ void write_fmri(const SynthConfig& config, const std::vector<PlannedRun>& runs, 
   for (const auto& run : runs) {
     if (run.withheld || run.id.collection != collection) continue;
     for (const auto& shown : run.presentations) {
-      if (shown.subject == subject) write_scan(writer, shown.dataset, config, run, shown, drive, model, comm);
+      if (shown.subject == subject)
+        write_scan(writer, "/" + shown.dataset, config, run, shown, drive, model, comm);
     }
   }
   writer.commit();

@@ -17,8 +17,8 @@
 namespace cinecortex::stages::synthetic {
 namespace {
 
-/// Enough that the picture's contrast survives the encoder at any size: 2 bits a pixel.
-constexpr double bits_per_pixel = 2.0;
+/// Enough that the gratings' contrast survives the encoder at any size.
+constexpr double bits_per_pixel = 0.6;
 
 dataset::MovieWriter::Settings movie_settings(const SynthConfig& config) {
   const double bits_per_s = bits_per_pixel * config.width * config.height * config.frame_rate_hz;
