@@ -27,8 +27,10 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   # The wheel's libtorch_cpu needs libcudart and libcupti, which PyPI puts beside it in nvidia/*/lib.
   file(GLOB _nvidia ${_lib}/../../nvidia/*/lib)
   add_library(LibTorch::LibTorch INTERFACE IMPORTED)
-  target_include_directories(LibTorch::LibTorch SYSTEM INTERFACE
-    ${LibTorch_INCLUDE_DIR} ${LibTorch_INCLUDE_DIR}/torch/csrc/api/include)
+  # Searched last: libtorch ships headers of other libraries (fmt) that must not hide the ones linked here.
+  target_compile_options(LibTorch::LibTorch INTERFACE
+    "SHELL:-idirafter \"${LibTorch_INCLUDE_DIR}\""
+    "SHELL:-idirafter \"${LibTorch_INCLUDE_DIR}/torch/csrc/api/include\"")
   target_link_libraries(LibTorch::LibTorch INTERFACE ${LibTorch_CPU_LIBRARY} ${LibTorch_C10_LIBRARY})
   foreach(_dir IN LISTS _lib _nvidia)
     target_link_options(LibTorch::LibTorch INTERFACE "LINKER:-rpath,${_dir}" "LINKER:-rpath-link,${_dir}")
