@@ -22,14 +22,15 @@ class CorrelationMoments {
   VectorD mean_y_, mean_p_, m2_y_, m2_p_, co_;
 };
 
-/// Mean correlation between the presentations of runs shown R ≥ 2 times, per target: how reliable one presentation is.
+/// Mean correlation between the presentations of runs shown R ≥ 2 times, per target: how reliable one
+/// presentation is.
 /// @param repeats  R matrices [rows, targets], the runs one after the other, all the same shape
 /// @throws InputError for fewer than two.   Collective: no.
 VectorD repeat_correlation(const std::vector<MatrixD>& repeats);
 
-/// Upper bound for r of any model, per target: with r̄ the mean correlation between presentations, the average of m of
-/// them has reliability m r̄/(1+(m-1) r̄) (Spearman–Brown), and no prediction correlates with it by more than its
-/// root. r̄ ≤ 0 gives 0.   Collective: no.
+/// Upper bound for r of any model, per target: with r̄ the mean correlation between presentations, the average
+/// of m of them has reliability m r̄/(1+(m-1) r̄) (Spearman–Brown), and no prediction correlates with it by more
+/// than its root. r̄ ≤ 0 gives 0.   Collective: no.
 /// @param presentations  m, how many are averaged in the truth that predictions are scored on
 VectorD noise_ceiling(const VectorD& repeat_correlation, Index presentations);
 
