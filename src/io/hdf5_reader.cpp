@@ -10,18 +10,6 @@ namespace cinecortex::io {
 namespace {
 
 constexpr Index transfer_bytes = Index{1} << 28;
-constexpr std::size_t chunk_cache_bytes = std::size_t{16} << 20;
-
-h5::Handle access_for_reading(const std::string& what) {
-  h5::Handle access = h5::own(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, what);
-  h5::check(H5Pset_cache(access.get(), 0, 521, chunk_cache_bytes, 0.75), what);
-  // Files are complete once they have their name, so a lock protects nothing; and many clusters' file
-  // systems offer none, which HDF5 would report as an error.
-#if H5_VERSION_GE(1, 10, 7) && !(H5_VERS_MAJOR == 1 && H5_VERS_MINOR == 12 && H5_VERS_RELEASE == 0)
-  h5::check(H5Pset_file_locking(access.get(), false, true), what);
-#endif
-  return access;
-}
 
 herr_t collect_name(hid_t, const char* name, const H5L_info_t*, void* names) {
   static_cast<std::vector<std::string>*>(names)->emplace_back(name);
@@ -57,7 +45,7 @@ Hdf5Reader::Hdf5Reader(const std::filesystem::path& file) : impl_(std::make_uniq
   if (std::filesystem::file_size(file, error) == 0 && !error)
     throw InputError(file.string() + " is empty (0 bytes)");
   const std::string what = file.string() + " cannot be read as HDF5";
-  const h5::Handle access = access_for_reading(what);
+  const h5::Handle access = h5::serial_access(what);
   const hid_t id = H5Fopen(file.c_str(), H5F_ACC_RDONLY, access.get());
   if (id < 0) {
     const std::string reason = h5::last_error();

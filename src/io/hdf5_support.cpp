@@ -13,6 +13,8 @@ std::string hdf5_version() {
 namespace h5 {
 namespace {
 
+constexpr std::size_t chunk_cache_bytes = std::size_t{16} << 20;
+
 herr_t keep_innermost(unsigned n, const H5E_error2_t* error, void* text) {
   if (n == 0 && error->desc != nullptr) *static_cast<std::string*>(text) = error->desc;
   return 0;
@@ -40,6 +42,17 @@ void check(herr_t status, const std::string& what) {
 Handle own(hid_t id, Handle::Closer closer, const std::string& what) {
   if (id < 0) throw InputError(what + ": " + last_error());
   return Handle(id, closer);
+}
+
+Handle serial_access(const std::string& what) {
+  Handle access = own(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, what);
+  check(H5Pset_cache(access.get(), 0, 521, chunk_cache_bytes, 0.75), what);
+  // Files are complete once they have their name, so a lock protects nothing; and many clusters' file
+  // systems offer none, which HDF5 would report as an error.
+#if H5_VERSION_GE(1, 10, 7) && !(H5_VERS_MAJOR == 1 && H5_VERS_MINOR == 12 && H5_VERS_RELEASE == 0)
+  check(H5Pset_file_locking(access.get(), false, true), what);
+#endif
+  return access;
 }
 
 std::string place(const std::filesystem::path& file, const std::string& path) {

@@ -47,6 +47,9 @@ std::string last_error();
 void check(herr_t status, const std::string& what);
 Handle own(hid_t id, Handle::Closer closer, const std::string& what);
 
+/// How one process opens a file for reading.
+Handle serial_access(const std::string& what);
+
 /// Where something is, for messages: "file.h5:/path".
 std::string place(const std::filesystem::path& file, const std::string& path);
 

@@ -1,171 +1,20 @@
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/io/hdf5.hpp"
 #include "cinecortex/parallel/agree.hpp"
+#include "hdf5_convert.hpp"
+#include "hdf5_storage.hpp"
 #include "hdf5_support.hpp"
 #include "output_file.hpp"
 
 namespace cinecortex::io {
-namespace {
-
-constexpr Index chunk_bytes = Index{1} << 20;
-constexpr Index metadata_bytes =
-    16384;                         ///< a data set's header, attributes and share of its group, generously
-constexpr Index index_bytes = 96;  ///< a chunk's entry in a half-filled index
-constexpr Index chunk_columns =
-    1024;  ///< a chunk of a wide matrix: serves readers of rows and of columns alike
-
-/// About 1 MiB, never more than the data; the last axis first, then the one before, then the rest.
-std::vector<hsize_t> chunk_shape(const std::vector<Index>& shape, Index item_bytes) {
-  std::vector<hsize_t> chunk(shape.size(), 1);
-  Index left = std::max<Index>(1, chunk_bytes / item_bytes);
-  const auto take = [&](std::size_t axis, Index most) {
-    const Index size = std::clamp<Index>(std::min(left, most), 1, shape[axis]);
-    chunk[axis] = static_cast<hsize_t>(size);
-    left /= size;
-  };
-  const std::size_t last = shape.size() - 1;
-  if (shape.size() == 1) {
-    take(last, left);
-    return chunk;
-  }
-  const Index rows_at_most = std::min(shape[last - 1], left / std::min({chunk_columns, shape[last], left}));
-  take(last, std::max(chunk_columns, left / std::max<Index>(1, rows_at_most)));
-  for (std::size_t axis = last; axis-- > 0;) take(axis, left);
-  return chunk;
-}
-
-Index element_count(const std::vector<Index>& shape) {
-  Index count = 1;
-  for (const Index size : shape) {
-    if (__builtin_mul_overflow(count, size, &count))
-      throw Error("internal: a data set's size overflows 64 bits");
-  }
-  return count;
-}
-
-/// Bytes in the file: whole chunks, their index, and the header. MPI-IO files do not tell their size.
-Index space_needed(const std::vector<Index>& shape, Index item_bytes) {
-  if (element_count(shape) == 0) return metadata_bytes;
-  const auto chunk = chunk_shape(shape, item_bytes);
-  Index chunks = 1, chunk_items = 1;
-  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-    const Index size = static_cast<Index>(chunk[axis]);
-    chunks *= (shape[axis] + size - 1) / size;
-    chunk_items *= size;
-  }
-  Index bytes = 0;
-  if (__builtin_mul_overflow(chunks, chunk_items * item_bytes + index_bytes, &bytes)) {
-    throw Error("internal: a data set's size overflows 64 bits");
-  }
-  return bytes + metadata_bytes;
-}
-
-/// The largest magnitude a finite number may have to stay one in `To`, in units of `From`.
-template <class To>
-double largest() {
-  if constexpr (std::is_same_v<To, Eigen::half>) return 65504.0;
-  if constexpr (std::is_same_v<To, std::int64_t>) return 9007199254740992.0;  // beyond, doubles skip integers
-  return static_cast<double>(std::numeric_limits<To>::max());
-}
-
-template <class To, class From>
-void check_fits(const ConstView<From>& block, const std::string& what, Index row, Index column) {
-  for (Index r = 0; r < block.rows(); ++r) {
-    for (Index c = 0; c < block.cols(); ++c) {
-      const double value = static_cast<double>(block(r, c));
-      const bool number = std::isfinite(value);
-      const bool fits = std::is_same_v<To, std::int64_t>
-                            ? number && value == std::nearbyint(value) && std::abs(value) <= largest<To>()
-                            : !number || std::abs(value) <= largest<To>();
-      if (!fits) {
-        throw InputError(fmt::format(
-            "{}: the value {} at row {}, column {} does not fit {}", what, value, row + r, column + c,
-            std::is_same_v<To, Eigen::half>    ? "float16 (at most 65504); store float32"
-            : std::is_same_v<To, std::int64_t> ? "a 64-bit integer"
-                                               : "float32"));
-      }
-    }
-  }
-}
-
-template <class To, class From>
-void convert(const ConstView<From>& block, std::byte* buffer) {
-  Eigen::Map<Matrix<To>>(reinterpret_cast<To*>(buffer), block.rows(), block.cols()) =
-      block.template cast<To>();
-}
-
-/// fn(To{}) for the C++ type of a stored type.
-template <class Fn>
-void with_type(Stored type, Fn&& fn) {
-  switch (type) {
-    case Stored::float16:
-      return fn(Eigen::half{});
-    case Stored::float32:
-      return fn(float{});
-    case Stored::float64:
-      return fn(double{});
-    case Stored::int64:
-      return fn(std::int64_t{});
-    case Stored::other:
-      break;
-  }
-  throw Error("internal: an HDF5 type that cannot be written was asked for");
-}
-
-/// What rank 0 can find out alone, so that every rank hears the operating system's reason.
-void prepare_file(const std::filesystem::path& file, const std::filesystem::path& partial) {
-  make_parent_folder(file);
-  std::error_code error;
-  if (std::filesystem::is_directory(file, error))
-    throw InputError(file.string() + " is a folder, not a file");
-  std::filesystem::remove(partial, error);
-  if (error) throw InputError(partial.string() + " cannot be replaced: " + error.message());
-  const int fd = ::open(partial.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0) throw InputError(partial.string() + " cannot be created: " + std::strerror(errno));
-  ::close(fd);
-}
-
-[[noreturn]] void fail_full(const std::filesystem::path& file, const char* reason, Index needed,
-                            double free) {
-  throw InputError(fmt::format("{}: {}: {} more are needed, {} are free", file.string(), reason,
-                               format_bytes(static_cast<double>(needed)), format_bytes(free)));
-}
-
-/// Free space of the disk a file is on; infinite where the file system does not tell.
-double free_bytes(const std::filesystem::path& file) {
-  struct statvfs disk {};
-  if (::statvfs(file.c_str(), &disk) != 0 || disk.f_blocks == 0)
-    return std::numeric_limits<double>::infinity();
-  return static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize);
-}
-
-/// Takes the disk space of [from, to) now. File systems that cannot are left alone: a full disk is then
-/// met by the write.
-void reserve_space(const std::filesystem::path& file, Index from, Index to) {
-  const int fd = ::open(file.c_str(), O_WRONLY | O_CLOEXEC);
-  if (fd < 0) throw InputError(file.string() + " cannot be opened again: " + std::strerror(errno));
-  const int failed = ::fallocate(fd, FALLOC_FL_KEEP_SIZE, from, to - from) == 0 ? 0 : errno;
-  ::close(fd);
-  if (failed == ENOSPC || failed == EDQUOT || failed == EFBIG) {
-    fail_full(file, std::strerror(failed), to - from, free_bytes(file));
-  }
-}
-
-}  // namespace
-
 struct Hdf5Writer::Impl {
   struct Dataset {
     h5::Handle id;
@@ -183,14 +32,21 @@ struct Hdf5Writer::Impl {
   std::filesystem::path file, partial;
   parallel::Communicator comm;
   Index transfer_bytes;
+  bool verify;  ///< read every block back
+  h5::Descriptor descriptor;
   int exceptions = std::uncaught_exceptions();
   h5::Handle id, transfer;
+  std::vector<std::byte> read_back;
   std::map<std::string, Dataset> datasets;
   Index reserved_bytes = 0;
   TransferReport report;
 
-  Impl(const std::filesystem::path& name, const parallel::Communicator& over, Index most)
-      : file(name), partial(partial_name(name)), comm(over.duplicate()), transfer_bytes(most) {}
+  Impl(const std::filesystem::path& name, const parallel::Communicator& over, const WriterOptions& wanted)
+      : file(name),
+        partial(partial_name(name)),
+        comm(over.duplicate()),
+        transfer_bytes(wanted.transfer_bytes),
+        verify(wanted.verify) {}
   ~Impl();
   std::string place(const std::string& path) const { return h5::place(file, path); }
   Dataset& find(const std::string& path);
@@ -199,6 +55,8 @@ struct Hdf5Writer::Impl {
   void attach_dimension(const std::string& path, const Dataset& data, unsigned axis, const std::string& name);
   void reserve(Index bytes);
   void transfer_block(const Dataset& data, const Block& block);
+  bool reads_back(const Dataset& data, const Block& block, const h5::Handle& memory, const h5::Handle& disk);
+  void note_transfer(Index bytes);
   void open(const std::map<std::string, Attribute>& attributes);
   bool close();
 };
@@ -225,7 +83,7 @@ void Hdf5Writer::Impl::open(const std::map<std::string, Attribute>& attributes) 
     if (transfer_bytes < 1 || transfer_bytes > Index{1} << 30) {
       throw Error("internal: HDF5 transfers must be between 1 byte and 1 GiB");
     }
-    if (comm.root()) prepare_file(file, partial);
+    if (comm.root()) h5::prepare_file(file, partial);
   });
   const std::string what = partial.string();
   // From here on HDF5's calls are collective; what fails, fails on every rank (the same arguments), or is
@@ -243,6 +101,7 @@ void Hdf5Writer::Impl::open(const std::map<std::string, Attribute>& attributes) 
     h5::check(H5Pset_dxpl_mpio_chunk_opt(transfer.get(), H5FD_MPIO_CHUNK_ONE_IO), what);
     id = h5::own(H5Fcreate(partial.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose, what);
   });
+  parallel::agree(comm, [&] { descriptor.open(partial); });
   std::string created = utc_now();
   comm.broadcast(created);
   parallel::agree(comm, [&] {
@@ -251,7 +110,7 @@ void Hdf5Writer::Impl::open(const std::map<std::string, Attribute>& attributes) 
     all["created"] = created;
     for (const auto& [name, value] : all) h5::write_attribute(id.get(), name, value, what);
   });
-  reserve(metadata_bytes);
+  reserve(h5::space_needed({0}, 1));
 }
 
 Hdf5Writer::Impl::Dataset& Hdf5Writer::Impl::find(const std::string& path) {
@@ -262,10 +121,12 @@ Hdf5Writer::Impl::Dataset& Hdf5Writer::Impl::find(const std::string& path) {
 }
 
 void Hdf5Writer::Impl::reserve(Index bytes) {
+  bool reserved = true;
   parallel::agree(comm, [&] {
-    if (comm.root()) reserve_space(partial, reserved_bytes, reserved_bytes + bytes);
-    reserved_bytes += bytes;
+    if (comm.root()) reserved = descriptor.reserve(reserved_bytes, reserved_bytes + bytes);
   });
+  reserved_bytes += bytes;
+  verify = comm.max(std::int64_t{verify || !reserved}) != 0;
 }
 
 void Hdf5Writer::Impl::create(const std::string& path, h5::Handle type, Stored stored,
@@ -282,10 +143,8 @@ void Hdf5Writer::Impl::create(const std::string& path, h5::Handle type, Stored s
     if (options.dimensions.size() > shape.size())
       throw Error("internal: " + where + " has more labels than axes");
     // Before HDF5 lists a million chunks that have no room.
-    const Index bytes = space_needed(shape, static_cast<Index>(H5Tget_size(type.get())));
-    if (const double free = comm.root() ? free_bytes(partial) : INFINITY; static_cast<double>(bytes) > free) {
-      fail_full(partial, std::strerror(ENOSPC), bytes, free);
-    }
+    const Index bytes = h5::space_needed(shape, static_cast<Index>(H5Tget_size(type.get())));
+    if (comm.root()) h5::check_free_space(partial, bytes);
   });
   Dataset data;
   data.item_bytes = static_cast<Index>(H5Tget_size(type.get()));
@@ -298,8 +157,8 @@ void Hdf5Writer::Impl::create(const std::string& path, h5::Handle type, Stored s
     const h5::Handle layout = h5::own(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, where);
     h5::check(H5Pset_fill_time(layout.get(), H5D_FILL_TIME_NEVER), where);
     h5::check(H5Pset_alloc_time(layout.get(), H5D_ALLOC_TIME_EARLY), where);
-    if (element_count(shape) > 0) {
-      const auto chunk = chunk_shape(shape, data.item_bytes);
+    if (h5::element_count(shape) > 0) {
+      const auto chunk = h5::chunk_shape(shape, data.item_bytes);
       h5::check(H5Pset_chunk(layout.get(), static_cast<int>(chunk.size()), chunk.data()), where);
     }
     const std::vector<hsize_t> dims(shape.begin(), shape.end());
@@ -319,7 +178,7 @@ void Hdf5Writer::Impl::create(const std::string& path, h5::Handle type, Stored s
     }
   });
   datasets.emplace(path, std::move(data));
-  reserve(space_needed(shape, datasets.at(path).item_bytes));
+  reserve(h5::space_needed(shape, datasets.at(path).item_bytes));
 }
 
 void Hdf5Writer::Impl::attach_dimension(const std::string& path, const Dataset& data, unsigned axis,
@@ -350,22 +209,39 @@ void Hdf5Writer::Impl::transfer_block(const Dataset& data, const Block& block) {
   const std::byte nothing{};
   const herr_t status = H5Dwrite(data.id.get(), data.type.get(), from.get(), to.get(), transfer.get(),
                                  empty ? &nothing : block.values);
-  h5::check(status, what);
+  const std::string reason = status < 0 ? h5::last_error() : "";
+  note_transfer(block.rows * block.columns * data.item_bytes);
+  // A rank whose write failed reads as well: the others wait for it there.
+  const bool same = !verify || reads_back(data, block, from, to);
+  if (status < 0) throw InputError(what + ": " + reason);
+  if (!same) throw InputError(what + ": what is on the disk is not what was written (is the disk full?)");
+}
 
+/// Collective: over comm, with the selections of the write.
+bool Hdf5Writer::Impl::reads_back(const Dataset& data, const Block& block, const h5::Handle& memory,
+                                  const h5::Handle& disk) {
+  const auto bytes = static_cast<std::size_t>(block.rows * block.columns * data.item_bytes);
+  read_back.resize(std::max<std::size_t>(bytes, 1));
+  const herr_t status =
+      H5Dread(data.id.get(), data.type.get(), memory.get(), disk.get(), transfer.get(), read_back.data());
+  return status >= 0 && (bytes == 0 || std::memcmp(read_back.data(), block.values, bytes) == 0);
+}
+
+void Hdf5Writer::Impl::note_transfer(Index bytes) {
   std::uint32_t cause_local = 0, cause_global = 0;
   H5D_mpio_actual_io_mode_t mode = H5D_MPIO_NO_COLLECTIVE;
-  h5::check(H5Pget_mpio_no_collective_cause(transfer.get(), &cause_local, &cause_global), what);
-  h5::check(H5Pget_mpio_actual_io_mode(transfer.get(), &mode), what);
-  const bool collective =
-      cause_global == 0 && (mode == H5D_MPIO_CHUNK_COLLECTIVE || mode == H5D_MPIO_CONTIGUOUS_COLLECTIVE);
+  const bool known = H5Pget_mpio_no_collective_cause(transfer.get(), &cause_local, &cause_global) >= 0 &&
+                     H5Pget_mpio_actual_io_mode(transfer.get(), &mode) >= 0;
+  const bool collective = known && cause_global == 0 &&
+                          (mode == H5D_MPIO_CHUNK_COLLECTIVE || mode == H5D_MPIO_CONTIGUOUS_COLLECTIVE);
   ++report.writes;
   report.collective += collective ? 1 : 0;
-  report.largest_bytes = std::max(report.largest_bytes, block.rows * block.columns * data.item_bytes);
+  report.largest_bytes = std::max(report.largest_bytes, bytes);
 }
 
 Hdf5Writer::Hdf5Writer(const std::filesystem::path& file, const parallel::Communicator& comm,
-                       const std::map<std::string, Attribute>& attributes, Index transfer_bytes)
-    : impl_(std::make_unique<Impl>(file, comm, transfer_bytes)) {
+                       const std::map<std::string, Attribute>& attributes, const WriterOptions& options)
+    : impl_(std::make_unique<Impl>(file, comm, options)) {
   impl_->open(attributes);
 }
 
@@ -394,10 +270,10 @@ void Hdf5Writer::write(const std::string& path, const ConstView<Scalar>& block, 
       throw Error(fmt::format("internal: a block of {} × {} at ({}, {}) exceeds {} of {} × {}", block.rows(),
                               block.cols(), row, column, where, data.shape[0], columns));
     }
-    with_type(data.stored, [&](auto type) {
+    h5::with_type(data.stored, [&](auto type) {
       using To = decltype(type);
       if constexpr (sizeof(To) < sizeof(Scalar) || std::is_same_v<To, std::int64_t>) {
-        check_fits<To, Scalar>(block, where, row, column);
+        h5::check_fits<To, Scalar>(block, where, row, column);
       }
     });
     pieces = h5::Pieces(block.rows(), block.cols(), data.item_bytes, impl.transfer_bytes);
@@ -405,7 +281,7 @@ void Hdf5Writer::write(const std::string& path, const ConstView<Scalar>& block, 
         std::min(block.size() * data.item_bytes, std::max(impl.transfer_bytes, data.item_bytes))));
   });
   const auto& data = impl.find(path);
-  if (element_count(data.shape) == 0) return;
+  if (h5::element_count(data.shape) == 0) return;
   // The same number of calls on every rank, whatever each has, and none left out after a failure: the others
   // would wait in it for ever.
   const Index rounds = impl.comm.max(std::int64_t{pieces.count()});
@@ -414,8 +290,8 @@ void Hdf5Writer::write(const std::string& path, const ConstView<Scalar>& block, 
     Impl::Block part;
     if (round < pieces.count()) {
       const Range r = pieces.rows(round), c = pieces.columns(round);
-      with_type(data.stored, [&](auto type) {
-        convert<decltype(type), Scalar>(block.block(r.begin, c.begin, r.size(), c.size()), buffer.data());
+      h5::with_type(data.stored, [&](auto type) {
+        h5::convert<decltype(type), Scalar>(block.block(r.begin, c.begin, r.size(), c.size()), buffer.data());
       });
       part = {row + r.begin, column + c.begin, r.size(), c.size(), buffer.data()};
     }
@@ -491,11 +367,14 @@ void Hdf5Writer::commit() {
     if (impl.id.get() < 0) throw Error("internal: " + impl.file.string() + " is committed twice");
   });
   parallel::agree(impl.comm, [&] { h5::check(H5Fflush(impl.id.get(), H5F_SCOPE_GLOBAL), what); });
+  parallel::agree(impl.comm, [&] { impl.descriptor.synchronise(); });
   parallel::agree(impl.comm, [&] {
     if (!impl.close()) throw InputError(what + ": " + h5::last_error());
   });
   parallel::agree(impl.comm, [&] {
-    if (impl.comm.root()) publish(impl.partial, impl.file);
+    if (!impl.comm.root()) return;
+    h5::check_structure(impl.partial);
+    publish(impl.partial, impl.file);
   });
   log::debug("{}: {} of {} transfers collective, the largest {}", impl.file.string(), impl.report.collective,
              impl.report.writes, format_bytes(static_cast<double>(impl.report.largest_bytes)));

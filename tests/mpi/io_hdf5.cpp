@@ -90,7 +90,7 @@ TEST_F(ParallelHdf5, ManyPiecesOfDifferentNumberAreAllCollective) {
   constexpr Index rows = 2000, columns = 700;
   TransferReport report;
   {
-    Hdf5Writer writer(file("b.h5"), comm_, {}, 4096);
+    Hdf5Writer writer(file("b.h5"), comm_, {}, {.transfer_bytes = 4096, .verify = true});
     writer.create("/x", {rows, columns}, {Stored::float32, {}, {}});
     const int busy = std::max(1, comm_.size() - 1);
     const Range mine = comm_.rank() < busy ? partition(rows, busy, comm_.rank()) : Range{};

@@ -69,23 +69,27 @@ struct TransferReport {
   Index largest_bytes = 0;  ///< this rank's largest single transfer
 };
 
+struct WriterOptions {
+  /// Most that one rank hands over in one call, at most 1 GiB. The default is enough to fill a parallel file
+  /// system's stripes, and little enough to hold a converted copy of in memory.
+  Index transfer_bytes = Index{128} << 20;
+  /// Reads every block back and compares. Always done where disk space cannot be reserved.
+  bool verify = false;
+};
+
 /// A new HDF5 file that all ranks of a communicator write together. It is `<name>.partial` until commit().
 /// Every method, the destructor included, is collective over the communicator given unless it says otherwise;
-/// arguments must agree on all ranks except data. An error is the same on every rank. A file that is
-/// destroyed without commit() leaves only its .partial, which the next writer of that name replaces. While an
-/// exception unwinds, the destructor calls nothing collective: MPI_Finalize then closes the .partial. The
-/// disk space of a data set is reserved when it is created, so a full disk is met there, not halfway.
+/// arguments must agree on all ranks except data. An error is the same on every rank. A file that is destroyed
+/// without commit() leaves only its .partial, which the next writer of that name replaces. While an exception
+/// unwinds, the destructor calls nothing collective: MPI_Finalize then closes the .partial.
+/// A full disk: Open MPI's MPI-IO reports none (a collective write into a full disk "succeeds"). So the space of
+/// a data set is reserved when it is created; where the file system cannot do that, blocks are read back.
 class Hdf5Writer {
  public:
-  /// Enough to fill a parallel file system's stripes, little enough to hold a converted copy of in memory.
-  static constexpr Index default_transfer_bytes = Index{128} << 20;
-
   /// Creates folders as needed. `attributes` go to the root; cinecortex_version and created are added.
-  /// @param transfer_bytes  most that one rank hands over in one call, at most 1 GiB
   /// @throws InputError naming the file and the reason (no permission, disk full, …), on every rank alike.
   Hdf5Writer(const std::filesystem::path& file, const parallel::Communicator& comm,
-             const std::map<std::string, Attribute>& attributes,
-             Index transfer_bytes = default_transfer_bytes);
+             const std::map<std::string, Attribute>& attributes, const WriterOptions& options = {});
   ~Hdf5Writer();
   Hdf5Writer(const Hdf5Writer&) = delete;
   Hdf5Writer& operator=(const Hdf5Writer&) = delete;
@@ -107,7 +111,8 @@ class Hdf5Writer {
   void put(const std::string& path, const std::vector<std::string>& values, const DatasetOptions& options);
   void set_attribute(const std::string& path, const std::string& name, const Attribute& value);
 
-  /// Flushes, closes, agrees that it worked on every rank, then rank 0 renames it to its final name.
+  /// Flushes, closes, agrees that it worked on every rank and that the file can be read, then rank 0 renames it
+  /// to its final name.
   void commit();
   TransferReport report() const;
 
