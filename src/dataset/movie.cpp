@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -97,8 +98,7 @@ class Serving {
       if (next_ == first) {
         scaler_.convert(frame, pixels);
       } else {
-        std::copy_n(stack_.pixels.begin() + static_cast<std::ptrdiff_t>(first * bytes), bytes,
-                    pixels.begin());
+        std::memcpy(pixels.data(), stack_.frame(static_cast<Index>(first)), bytes);
       }
     }
   }
