@@ -94,7 +94,7 @@ class Serving {
     const auto bytes = static_cast<std::size_t>(stack_.frame_bytes());
     const std::size_t first = next_;
     for (; !done() && times_s_[next_] < until_s - kSame_time_s; ++next_) {
-      const auto pixels = std::span(stack_.pixels).subspan(next_ * bytes, bytes);
+      const auto pixels = std::span(stack_.pixels.data() + next_ * bytes, bytes);
       if (next_ == first) {
         scaler_.convert(frame, pixels);
       } else {
