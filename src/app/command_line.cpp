@@ -322,7 +322,8 @@ po::variables_map parse(const std::vector<std::string>& arguments, const Verb& v
 
 /// The first option given that only works without an experiment file, or "".
 std::string first_matrix_option(const Options& options, const Verb& verb) {
-  for (const auto& option : matrix_options(verb).options()) {
+  const auto described = matrix_options(verb);
+  for (const auto& option : described.options()) {
     if (options.has(option->long_name())) return "--" + option->long_name();
   }
   return "";

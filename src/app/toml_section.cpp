@@ -78,8 +78,8 @@ Section::Section(const toml::table* table, std::string title, std::string place)
   if (!title_.empty()) title_ += ' ';
 }
 
-bool Section::has(const std::string& key) const {
-  return table_ && table_->contains(key);
+bool Section::has(const std::string& key) {
+  return find(key) != nullptr;
 }
 
 const toml::node* Section::find(const std::string& key) {
@@ -119,10 +119,7 @@ std::string Section::text(const std::string& key, const std::optional<std::strin
 }
 
 std::string Section::optional_text(const std::string& key) {
-  if (!has(key)) {
-    known_.insert(key);
-    return "";
-  }
+  if (!has(key)) return "";
   return text(key, std::nullopt, "");
 }
 

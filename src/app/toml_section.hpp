@@ -29,7 +29,7 @@ class Section {
   /// @param place  where to send the reader if a key is missing
   Section(const toml::table* table, std::string title, std::string place);
 
-  bool has(const std::string& key) const;
+  bool has(const std::string& key);  ///< whether it is given; either way it is a known key from now on
   std::string text(const std::string& key, const std::optional<std::string>& fallback,
                    const std::string& meaning);
   /// A text that may be left out, and is then not in `resolved` either.
