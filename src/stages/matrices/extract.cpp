@@ -4,7 +4,7 @@
 #include <memory>
 #include <optional>
 
-#include "../outputs.hpp"
+#include "outputs.hpp"
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/dataset/movie.hpp"

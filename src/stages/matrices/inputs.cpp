@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <map>
 
-#include "../context.hpp"
-#include "../outputs.hpp"
+#include "context.hpp"
+#include "outputs.hpp"
 #include "cinecortex/core/interrupt.hpp"
 
 namespace cinecortex::stages::matrices {

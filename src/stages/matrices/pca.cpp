@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "../model_files.hpp"
-#include "../outputs.hpp"
+#include "model_files.hpp"
+#include "outputs.hpp"
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/parallel/agree.hpp"
 #include "inputs.hpp"

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "../model_files.hpp"
+#include "model_files.hpp"
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/parallel/agree.hpp"
 #include "inputs.hpp"

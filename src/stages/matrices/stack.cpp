@@ -5,8 +5,8 @@
 #include <memory>
 #include <set>
 
-#include "../model_files.hpp"
-#include "../outputs.hpp"
+#include "model_files.hpp"
+#include "outputs.hpp"
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/parallel/agree.hpp"
