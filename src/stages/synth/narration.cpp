@@ -9,8 +9,8 @@
 namespace cinecortex::stages::synthetic {
 namespace {
 
-constexpr double speech_level = 0.03;  ///< root mean square; the bands together have about 0.1
-constexpr double longest_pause_s = 8;
+constexpr double speech_level = 0.02;  ///< root mean square; the bands together have about 0.1
+constexpr double longest_pause_s = 10;
 constexpr double shortest_pause_s = 0.12;
 constexpr Index choice_spread = 8;   ///< phrases of about the wanted word length to choose from, up and down
 constexpr double quiet_end_s = 0.3;  ///< nobody speaks at the very end of a run

@@ -11,11 +11,8 @@
 namespace cinecortex::stages::synthetic {
 namespace {
 
-struct Band {
-  double low_hz, high_hz;
-};
-constexpr Band bands[auditory_count] = {{100, 220},   {260, 460},   {540, 860},  {1000, 1500},
-                                        {1750, 2500}, {2900, 4000}, {4700, 6400}};
+// Side by side, so that no band is left in which speech alone is heard: sound tells little of words.
+constexpr double band_edges_hz[auditory_count + 1] = {90, 200, 400, 750, 1300, 2200, 3700, 6800};
 constexpr std::size_t loop_samples = std::size_t{1} << 18;  ///< 12 s
 constexpr double band_level = 0.025;                        ///< root mean square of a band at latent 0
 constexpr double log_gain = 0.6;                            ///< nepers (5 dB) a standard deviation
@@ -52,8 +49,8 @@ std::vector<float> noise_loop(std::uint64_t seed, Index number) {
   std::vector<Biquad> filters;
   for (int i = 0; i < filter_sections; ++i) {
     const double quality = 1 / (2 * std::sin((2 * i + 1) * std::numbers::pi / (4 * filter_sections)));
-    filters.emplace_back(Biquad::Pass::high, bands[number].low_hz, quality);
-    filters.emplace_back(Biquad::Pass::low, bands[number].high_hz, quality);
+    filters.emplace_back(Biquad::Pass::high, band_edges_hz[number], quality);
+    filters.emplace_back(Biquad::Pass::low, band_edges_hz[number + 1], quality);
   }
   Random random(seed, fmt::format("noise loop/{}", number));
   std::vector<double> white(loop_samples);
