@@ -53,7 +53,12 @@ pkg_check_modules(espeak_ng IMPORTED_TARGET espeak-ng)
 
 find_package(LibTorch REQUIRED)
 
-# Link order decides which BLAS runs: libtorch exports dgemm_ and LAPACK of its own. ScaLAPACK and
-# OpenBLAS go first, so that one BLAS and one OpenMP runtime serve the whole program.
 add_library(cinecortex_blas INTERFACE)
-target_link_libraries(cinecortex_blas INTERFACE -Wl,--no-as-needed PkgConfig::scalapack PkgConfig::openblas)
+target_link_libraries(cinecortex_blas INTERFACE PkgConfig::scalapack PkgConfig::openblas)
+
+# Link order decides which BLAS runs: libtorch exports dgemm_ and LAPACK of its own. CMake orders libraries as it likes,
+# but options come before all of them: there ScaLAPACK and OpenBLAS go first, so that one BLAS and one OpenMP runtime
+# serve the whole program. For every executable that links cinecortex::models; `cinecortex --version` shows the result.
+function(cinecortex_link_blas_first target)
+  target_link_options(${target} PRIVATE LINKER:--no-as-needed ${scalapack_LINK_LIBRARIES} ${openblas_LINK_LIBRARIES})
+endfunction()
