@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ constexpr Index chunk_bytes = Index{1} << 20;
 constexpr Index metadata_bytes =
     16384;                         ///< a data set's header, attributes and share of its group, generously
 constexpr Index index_bytes = 96;  ///< a chunk's entry in a half-filled index
+constexpr Index fill_bytes = Index{1} << 20;
 constexpr Index chunk_columns =
     1024;  ///< a chunk of a wide matrix: serves readers of rows and of columns alike
 
@@ -122,11 +124,25 @@ void Descriptor::open(const std::filesystem::path& file) {
 }
 
 bool Descriptor::reserve(Index from, Index to) const {
-  if (::fallocate(value_, FALLOC_FL_KEEP_SIZE, from, to - from) == 0) return true;
-  if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) {
+  if (::fallocate(value_, 0, from, to - from) == 0) return true;
+  if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL) {
     fail_full(file_, std::strerror(errno), to - from, free_bytes(file_));
   }
+  fill(to);
   return false;
+}
+
+void Descriptor::fill(Index to) const {
+  struct stat status {};
+  if (::fstat(value_, &status) != 0) throw InputError(file_.string() + " is lost: " + std::strerror(errno));
+  const std::vector<char> zeros(fill_bytes);
+  for (Index at = status.st_size; at < to;) {
+    const auto size = static_cast<std::size_t>(std::min(to - at, fill_bytes));
+    const ssize_t written = ::pwrite(value_, zeros.data(), size, at);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) fail_full(file_, std::strerror(errno), to - at, free_bytes(file_));
+    at += written;
+  }
 }
 
 void Descriptor::synchronise() const {

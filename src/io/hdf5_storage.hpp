@@ -33,12 +33,15 @@ class Descriptor {
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   void open(const std::filesystem::path& file);  ///< @throws InputError
-  /// Takes the disk space of [from, to) now.
-  /// @return false where the file system cannot   @throws InputError: disk full, quota
+  /// Takes the disk space of [from, to) now; where the file system has no call for that, by writing zeros behind
+  /// the file's end.
+  /// @return false in the latter case: a file system that writes elsewhere when it overwrites promises nothing
+  /// @throws InputError: disk full, quota
   bool reserve(Index from, Index to) const;
   void synchronise() const;  ///< @throws InputError with what went wrong since open()
 
  private:
+  void fill(Index to) const;
   std::filesystem::path file_;
   int value_ = -1;
 };

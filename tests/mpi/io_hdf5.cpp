@@ -1,6 +1,9 @@
 // Parallel HDF5: what all ranks write together is what one process reads, written collectively.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include <csignal>
 
 #include <filesystem>
 #include <fstream>
@@ -267,7 +270,65 @@ TEST_F(ParallelHdf5, ADataSetLargerThanTheDiskIsRefusedWhenItIsCreated) {
   for (const auto& other : comm_.gather(message)) EXPECT_EQ(other, message);
 }
 
+/// Lets this process make files of at most `bytes`: to the writer the same as a full disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
+
+TEST_F(ParallelHdf5, AFullDiskIsOneErrorEverywhereAndNoHang) {
+  Hdf5Writer writer(file("full.h5"), comm_, {});
+  std::string message;
+  {
+    const FileSizeLimit limit(256 << 10);
+    writer.create("/small", {16, 16}, {});
+    message = input_error([&] { writer.create("/x", {1000, 1000}, {Stored::float64, {}, {}}); });
+  }
+  EXPECT_NE(message.find("full.h5.partial: File too large"), std::string::npos) << message;
+  for (const auto& other : comm_.gather(message)) EXPECT_EQ(other, message);
+  EXPECT_FALSE(fs::exists(file("full.h5")));
+}
+
+// The space is taken beforehand because of what follows here: Open MPI reports no failed write, and with several
+// ranks may wait for ever. So every rank has a file of its own.
+TEST_F(ParallelHdf5, LostDataAreNoticedWhenTheyAreReadBack) {
+  const Communicator self = comm_.split(comm_.rank(), 0);
+  const fs::path name = file("lost" + std::to_string(comm_.rank()) + ".h5");
+  Hdf5Writer writer(name, self, {}, {.verify = true});
+  writer.create("/x", {1000, 1000}, {Stored::float64, {}, {}});
+  const FileSizeLimit limit(256 << 10);
+  const MatrixD values = planted({0, 1000}, {0, 1000});
+  const std::string message = input_error([&] { writer.write<double>("/x", values, 0, 0); });
+  EXPECT_NE(message.find(name.string() + ".partial could not be written"), std::string::npos) << message;
+}
+
+TEST_F(ParallelHdf5, ALostStructureIsNoticedBeforeTheFileGetsItsName) {
+  const Communicator self = comm_.split(comm_.rank(), 0);
+  const fs::path name = file("lost" + std::to_string(comm_.rank()) + ".h5");
+  Hdf5Writer writer(name, self, {});
+  writer.create("/x", {1000, 1000}, {Stored::float64, {}, {}});
+  writer.put("/behind", MatrixD(MatrixD::Ones(30, 40)), {Stored::float64, {}, {}});
+  const FileSizeLimit limit(1 << 10);
+  const std::string message = input_error([&] { writer.commit(); });
+  EXPECT_NE(message.find(name.string() + ".partial"), std::string::npos) << message;
+  EXPECT_FALSE(fs::exists(name));
+}
+
 TEST_F(ParallelHdf5, MisuseIsRefusedOnEveryRankBeforeAnythingCollective) {
+  EXPECT_THROW(Hdf5Writer(file("h.h5"), comm_, {}, {.transfer_bytes = 0}), Error);
+  EXPECT_THROW(Hdf5Writer(file("h.h5"), comm_, {}, {.transfer_bytes = Index{1} << 31}), Error);
   Hdf5Writer writer(file("h.h5"), comm_, {});
   writer.create("/x", {4, 4}, {});
   EXPECT_THROW(writer.create("/x", {4, 4}, {}), Error);

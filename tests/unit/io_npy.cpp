@@ -1,6 +1,9 @@
 #include "cinecortex/io/npy.hpp"
 
+#include <sys/resource.h>
+
 #include <cmath>
+#include <csignal>
 #include <cstring>
 #include <limits>
 
@@ -111,6 +114,20 @@ TEST_F(Npy, WhatCannotBeReadIsNamed) {
   EXPECT_INPUT_ERROR(NpyFile(with("'<f8'", "(4611686018427387904, 4)")), "truncated");
   EXPECT_INPUT_ERROR(NpyFile(with("'<f4'", "(-1,)")), "size");
   EXPECT_INPUT_ERROR(write_npy(write("plain", "x") / "f.npy", MatrixF(1, 1)), "plain");
+}
+
+TEST_F(Npy, AFullDiskIsAnErrorAndLeavesNoFinalFile) {
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit limit{4096, before.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+  const std::string message =
+      test::input_error([&] { write_npy(file("x.npy"), MatrixD(MatrixD::Zero(100, 100))); });
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_NE(message.find("x.npy.partial cannot be written: File too large"), std::string::npos) << message;
+  EXPECT_FALSE(std::filesystem::exists(file("x.npy")));
 }
 
 TEST_F(Npy, RangesOutsideAreRefused) {

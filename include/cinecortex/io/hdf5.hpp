@@ -73,7 +73,7 @@ struct WriterOptions {
   /// Most that one rank hands over in one call, at most 1 GiB. The default is enough to fill a parallel file
   /// system's stripes, and little enough to hold a converted copy of in memory.
   Index transfer_bytes = Index{128} << 20;
-  /// Reads every block back and compares. Always done where disk space cannot be reserved.
+  /// Reads every block back and compares. Always done where the file system cannot reserve space.
   bool verify = false;
 };
 
@@ -82,8 +82,8 @@ struct WriterOptions {
 /// arguments must agree on all ranks except data. An error is the same on every rank. A file that is destroyed
 /// without commit() leaves only its .partial, which the next writer of that name replaces. While an exception
 /// unwinds, the destructor calls nothing collective: MPI_Finalize then closes the .partial.
-/// A full disk: Open MPI's MPI-IO reports none (a collective write into a full disk "succeeds"). So the space of
-/// a data set is reserved when it is created; where the file system cannot do that, blocks are read back.
+/// A full disk: Open MPI's MPI-IO reports none; its collective writes "succeed", or wait for ever. So the space of a
+/// data set is taken when it is created; where the file system can only be filled for that, blocks are read back too.
 class Hdf5Writer {
  public:
   /// Creates folders as needed. `attributes` go to the root; cinecortex_version and created are added.
