@@ -43,12 +43,14 @@ class AudioEnergy final : public Extractor {
       const Range frames = samples_of_rows({row, row + 1}, tr_s_, frame_rate_hz_);
       energies.resize(frames.size(), bands);
       mel_.compute(stimulus.audio, frames, energies);
-      const MatrixD values = energies.cast<double>();
-      const Eigen::RowVectorXd mean = values.colwise().mean();
+      // Relative to the first frame: bands that stay the same have exactly no deviation.
+      const Eigen::RowVectorXd first = energies.row(0).cast<double>();
+      const MatrixD change = energies.cast<double>().rowwise() - first;
+      const Eigen::RowVectorXd mean = change.colwise().mean();
       const Eigen::RowVectorXd variance =
-          (values.rowwise() - mean).colwise().squaredNorm() / double(frames.size());
+          (change.rowwise() - mean).colwise().squaredNorm() / double(frames.size());
       auto out = outputs[0].row(row - rows.begin);
-      out.head(bands) = mean.cast<float>();
+      out.head(bands) = (first + mean).cast<float>();
       out.tail(bands) = variance.cwiseSqrt().cast<float>();
     }
   }

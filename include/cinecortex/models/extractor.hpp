@@ -35,9 +35,8 @@ struct Stimulus {
 /// One output of an extractor. Most have one, named ""; InternVL gives three from one forward pass.
 struct Reading {
   std::string name;
-  Index width = 0;  ///< d, columns of the feature matrix
-  std::vector<std::string>
-      columns;  ///< a name per column, or empty where columns have no meaning of their own
+  Index width = 0;                   ///< d, columns of the feature matrix
+  std::vector<std::string> columns;  ///< a name per column; empty where columns have no meaning of their own
 };
 
 enum class Needs : unsigned { none = 0, frames = 1, audio = 2, text = 4 };
@@ -59,8 +58,7 @@ class Extractor {
   virtual const std::vector<Reading>& readings() const = 0;
 
   /// Rows of a run, L. Default: transcript rows if only text is needed, else round(duration / TR), where the
-  /// duration is the video's, or the sound's where there is no video; 0 where the run has nothing of the
-  /// kind.
+  /// duration is the video's, or the sound's where there is no video; 0 where the run has neither.
   virtual Index rows(const RunInfo& info) const;
 
   /// Frames that extract() will want for these rows, context included; nullopt if none.
@@ -106,8 +104,7 @@ Option checked_option(const OptionInfo& info, const Option& value);
 struct ModelConfig {
   std::string model;
   std::filesystem::path weights;
-  std::map<std::string, Option>
-      options;  ///< only keys of ModelInfo::options; missing ones take their default
+  std::map<std::string, Option> options;  ///< keys of ModelInfo::options; missing ones take their default
   double tr_s = 1.49;
   std::string device = "cpu";  ///< cpu | cuda | cuda:N
 };
