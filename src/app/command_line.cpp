@@ -179,14 +179,15 @@ matrices::RidgeConfig ridge_job(const Options& options, matrices::Handling handl
       .text("criterion", "criterion")
       .fixed("shared-alpha", "per_target", "false");
   settings.list("delays", "delays").text("edge", "edge");
-  if (options.has("edge") && !options.has("delays") && !design(settings.of_design(true))) {
+  const auto of_design = settings.of_design(true);
+  if (of_design.size() == 1 && options.has("edge")) {
     throw InputError(fmt::format("--edge {}: has no meaning without --delays", options.text("edge")));
   }
   return {.x = options.required("x"),
           .y = options.required("y"),
           .groups = options.text("groups"),
           .options = ridge_options(settings.of_design(false)),
-          .design = design(settings.of_design(true)),
+          .design = design(of_design),
           .output = options.required("output"),
           .handling = handling};
 }

@@ -32,7 +32,11 @@ std::string type_name(const toml::node& node) {
 
 std::string shown(const toml::node& node) {
   std::ostringstream text;
-  node.visit([&](const auto& value) { text << value; });
+  if (node.is_string()) {
+    text << '"' << *node.value<std::string>() << '"';
+  } else {
+    node.visit([&](const auto& value) { text << value; });
+  }
   std::string line = text.str();
   std::replace(line.begin(), line.end(), '\n', ' ');
   return line.size() <= 80 ? line : line.substr(0, 77) + "…";
