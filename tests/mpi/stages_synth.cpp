@@ -135,7 +135,10 @@ TEST_F(SynthDataSet, WhatIsMissingIsMadeAgainAndEqual) {
   const auto fmri = dataset::layout::fmri_file(root(), 1, dataset::Collection::movie10, 10);
   std::string movie_before;
   MatrixF responses_before;
-  const auto read = [&] { return io::Hdf5Reader(fmri).read<float>("/ses-003_task-wolf01"); };
+  const auto read = [&] {
+    return dataset::read_responses(*dataset::scan(root(), {1}).find("wolf01"), 1, {0, 10},
+                                   dataset::Repeats::keep)[0];
+  };
   if (comm_.root()) {
     movie_before = content(movie);
     responses_before = read();
