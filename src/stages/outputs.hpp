@@ -27,6 +27,7 @@ class Outputs {
   path predictions(int subject) const { return root_ / "predictions" / subject_file(subject); }
   path scores() const { return root_ / "scores" / "scores.h5"; }
   path scores_table() const { return root_ / "scores" / "scores.csv"; }
+  path scores_plot() const { return root_ / "scores" / "scores.svg"; }
   path submission(const std::string& part) const { return root_ / "submission" / (part + ".npy"); }
 
  private:

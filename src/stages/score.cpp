@@ -10,6 +10,7 @@
 #include "cinecortex/encoding/scores.hpp"
 #include "cinecortex/stages/stages.hpp"
 #include "model_files.hpp"
+#include "score_plot.hpp"
 #include "scoreboard.hpp"
 #include "sources.hpp"
 #include "truth_report.hpp"
@@ -144,9 +145,19 @@ void score_subject(const Config& config, const Context& context, const FeatureTa
   }
 }
 
-void write_scores(const std::filesystem::path& file, const std::filesystem::path& table, const Scoreboard& board,
-                  const std::string& digest, const parallel::Communicator& comm) {
-  io::Hdf5Writer writer(file, comm, {{digest_attribute, digest}, {"kind", std::string("scores")}});
+void write_text(const std::filesystem::path& file, const std::string& text) {
+  auto partial = file;
+  partial += ".partial";
+  std::ofstream out(partial);
+  out << text;
+  out.close();
+  if (!out) throw InputError(fmt::format("{}: cannot be written (disk full?)", partial.string()));
+  std::filesystem::rename(partial, file);
+}
+
+void write_scores(const Outputs& outputs, const Scoreboard& board, const std::string& digest,
+                  const parallel::Communicator& comm) {
+  io::Hdf5Writer writer(outputs.scores(), comm, {{digest_attribute, digest}, {"kind", std::string("scores")}});
   for (const auto& score : board.scores()) {
     writer.put("/r/" + score.subject + "/" + score.group + "/" + score.model, score.r,
                {.type = io::Stored::float64,
@@ -158,13 +169,8 @@ void write_scores(const std::filesystem::path& file, const std::filesystem::path
   writer.commit();
   parallel::agree(comm, [&] {
     if (!comm.root()) return;
-    auto partial = table;
-    partial += ".partial";
-    std::ofstream out(partial);
-    out << board.csv();
-    out.close();
-    if (!out) throw InputError(fmt::format("{}: cannot be written (disk full?)", partial.string()));
-    std::filesystem::rename(partial, table);
+    write_text(outputs.scores_table(), board.csv());
+    write_text(outputs.scores_plot(), score_plot(board));
   });
 }
 
@@ -181,10 +187,10 @@ Summary score(const Config& config, const parallel::Communicator& comm) {
     score_subject(config, context, features, subject, comm, board);
   }
   // Scores are cheap beside what they are made from, and the table is wanted every time: they are always made anew.
-  write_scores(context.outputs.scores(), context.outputs.scores_table(), board, digests.scores(), comm);
+  write_scores(context.outputs, board, digests.scores(), comm);
 
   Summary summary{.stage = "score", .done = 1};
-  summary.outputs = {context.outputs.scores(), context.outputs.scores_table()};
+  summary.outputs = {context.outputs.scores(), context.outputs.scores_table(), context.outputs.scores_plot()};
   summary.text = board.scores().empty() ? "No test run has fMRI: nothing to score.\n" : board.table();
   for (const auto& group : board.groups()) {
     for (const auto& model : board.models(group)) summary.details["mean_r"][group][model] = board.mean(model, group);
