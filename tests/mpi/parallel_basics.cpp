@@ -66,6 +66,18 @@ TEST(Agree, ThrowsTheSameErrorEverywhere) {
   }
 }
 
+TEST(Agree, KeepsTheRankThatFailedFirstWhenAgreedOnAgain) {
+  const auto world = Communicator::world();
+  const int failing = world.size() - 1;
+  try {
+    agree_on_failure(world, std::make_exception_ptr(StageError(failing, 1, "disk on fire")));
+    ADD_FAILURE() << "no error";
+  } catch (const StageError& e) {
+    EXPECT_EQ(e.rank(), failing);
+    EXPECT_EQ(e.count(), 1);
+  }
+}
+
 TEST(Agree, KeepsTheUsersMistakeApartFromItsConsequences) {
   const auto world = Communicator::world();
   if (world.size() < 2) return;  // needs two ranks that fail differently
