@@ -112,11 +112,11 @@ po::options_description matrix_options(const Verb& verb) {
     add("solver", text("S"), "auto (default), covariance, dual or randomized");
   }
   if (ridge) {
-    add("alphas", text("A,B,…"), "regularisation strengths to choose from (default: 1e6 … 1e-5)");
+    add("alphas", text("A,B,..."), "regularisation strengths to choose from (default: 1e6 … 1e-5)");
     add("criterion", text("C"),
         fmt::format("how to choose: {} (default: loo)", fmt::join(encoding::ridge_criteria(), ", ")).c_str());
     add("shared-alpha", "one alpha for all targets");
-    add("delays", text("D,E,…"),
+    add("delays", text("D,E,..."),
         "design columns: the features of D, E, … TRs before (write --delays=-1,0 for later ones)");
     add("edge", text("E"), "rows whose delays reach over a run's edge: zero (default), shift or drop");
   }
@@ -134,7 +134,7 @@ po::options_description matrix_options(const Verb& verb) {
     add("tr", text("SECONDS"), "length of a TR (default: 1.49)");
   }
   if (name == "synth") {
-    add("subjects", text("1,2,…"), "subjects (default: 1,2,3,5)");
+    add("subjects", text("1,2,..."), "subjects (default: 1,2,3,5)");
     add("parcels", text("N"), "targets of a subject (default: 200)");
     add("run-tr", text("N"), "length of a run, give or take a few TRs (default: 100)");
     add("runs-per-season", text("N"), "runs of each Friends season (default: 4)");
