@@ -22,9 +22,11 @@ struct SynthConfig {
   double signal_to_noise = 1.0;   ///< variance of signal over variance of noise, before parcels differ
 };
 
-/// Writes movies, transcripts, fMRI, sample numbers, atlas and truth.h5. Finished files of the same settings are
-/// kept. Collective: over comm (runs are dealt to ranks).
-/// @throws InputError: the folder cannot be written, the disk is full; built without libespeak-ng.
+/// Writes movies, transcripts, fMRI, sample numbers, atlas and, last, truth.h5; the result does not depend on the
+/// number of ranks. Finished files of the same settings (the folder's synth.json) are kept.
+/// Collective: over comm (movies are dealt to ranks as they get free, parcels in blocks).
+/// @throws InputError: an impossible setting; a folder of other settings or of something else; the folder cannot be
+///         written, the disk is full; built without libespeak-ng.
 Summary synth(const SynthConfig& config, const parallel::Communicator& comm);
 
 }  // namespace cinecortex::stages
