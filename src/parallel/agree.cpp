@@ -50,7 +50,7 @@ void agree_on_failure(const Communicator& comm, std::exception_ptr failure) {
   const std::int64_t source = comm.min(std::int64_t{severity(mine.kind) == worst ? comm.rank() : comm.size()});
   const int root = static_cast<int>(source);
   std::int64_t numbers[] = {static_cast<std::int64_t>(mine.kind), mine.rank, mine.count};
-  comm.broadcast(std::span(numbers), root);
+  comm.broadcast(std::span<std::int64_t>(numbers), root);
   comm.broadcast(mine.what, root);
   const auto [kind, agreed_rank, agreed_count] = numbers;
   switch (static_cast<Kind>(kind)) {
