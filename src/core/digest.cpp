@@ -28,9 +28,15 @@ Digest& Digest::add(std::span<const std::byte> bytes) {
   XXH3_128bits_update(state_->hash, bytes.data(), bytes.size());
   return *this;
 }
-Digest& Digest::add(std::string_view text) { return add(std::as_bytes(std::span(text))); }
-Digest& Digest::add(double value) { return add(std::as_bytes(std::span(&value, 1))); }
-Digest& Digest::add(std::int64_t value) { return add(std::as_bytes(std::span(&value, 1))); }
+Digest& Digest::add(std::string_view text) {
+  return add(std::as_bytes(std::span(text)));
+}
+Digest& Digest::add(double value) {
+  return add(std::as_bytes(std::span(&value, 1)));
+}
+Digest& Digest::add(std::int64_t value) {
+  return add(std::as_bytes(std::span(&value, 1)));
+}
 
 std::string Digest::hex() const {
   const XXH128_hash_t value = XXH3_128bits_digest(state_->hash);
@@ -59,7 +65,8 @@ std::string file_digest(const std::filesystem::path& file) {
   if (size <= whole_bytes) {
     take(0, size);
   } else {
-    for (std::uintmax_t i = 0; i < samples; ++i) take((size - sample_bytes) / (samples - 1) * i, sample_bytes);
+    for (std::uintmax_t i = 0; i < samples; ++i)
+      take((size - sample_bytes) / (samples - 1) * i, sample_bytes);
     take(size - sample_bytes, sample_bytes);
   }
   return digest.hex();

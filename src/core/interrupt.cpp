@@ -7,7 +7,9 @@
 namespace cinecortex::interrupt {
 namespace {
 volatile std::sig_atomic_t stop_requested = 0;
-void on_signal(int) { stop_requested = 1; }
+void on_signal(int) {
+  stop_requested = 1;
+}
 }  // namespace
 
 void install_handlers() {
@@ -17,7 +19,9 @@ void install_handlers() {
   for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaction(signal, &action, nullptr);
 }
 
-bool requested() noexcept { return stop_requested != 0; }
+bool requested() noexcept {
+  return stop_requested != 0;
+}
 
 void check() {
   if (requested()) throw Interrupted("stopped by a signal; the same command continues from here");

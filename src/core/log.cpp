@@ -19,11 +19,16 @@ constexpr std::array<std::pair<std::string_view, Level>, 5> levels{{{"debug", Le
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::debug: return spdlog::level::debug;
-    case Level::info: return spdlog::level::info;
-    case Level::warning: return spdlog::level::warn;
-    case Level::error: return spdlog::level::err;
-    case Level::off: break;
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warning:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
+    case Level::off:
+      break;
   }
   return spdlog::level::off;
 }
@@ -38,7 +43,8 @@ Level parse_level(std::string_view name) {
 }
 
 void configure(int rank, int ranks, Level level) {
-  auto logger = std::make_shared<spdlog::logger>("cinecortex", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  auto logger =
+      std::make_shared<spdlog::logger>("cinecortex", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
   const auto wanted = to_spdlog(level);
   logger->set_level(rank == 0 ? wanted : std::max(wanted, spdlog::level::warn));
   logger->set_pattern("%v");
@@ -48,9 +54,14 @@ void configure(int rank, int ranks, Level level) {
 
 void write(Level level, std::string_view message) {
   switch (level) {
-    case Level::warning: spdlog::warn("warning: {}", message); break;
-    case Level::error: spdlog::error("error: {}", message); break;
-    default: spdlog::log(to_spdlog(level), "{}", message);
+    case Level::warning:
+      spdlog::warn("warning: {}", message);
+      break;
+    case Level::error:
+      spdlog::error("error: {}", message);
+      break;
+    default:
+      spdlog::log(to_spdlog(level), "{}", message);
   }
 }
 

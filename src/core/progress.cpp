@@ -23,7 +23,9 @@ Progress::Progress(std::string what, double total, std::string unit, bool shown)
       start_(std::chrono::steady_clock::now()),
       drawn_(start_) {}
 
-Progress::~Progress() { finish(); }
+Progress::~Progress() {
+  finish();
+}
 
 void Progress::set(double done) {
   done_ = done;
@@ -44,16 +46,17 @@ void Progress::draw(bool last) {
   const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   const double rate = elapsed > 0 ? done_ / elapsed : 0;
   const double share = total_ > 0 ? std::clamp(done_ / total_, 0.0, 1.0) : 1.0;
-  const std::string left = last             ? "in " + format_duration(elapsed)
-                           : rate > 0       ? format_duration((total_ - done_) / rate) + " left"
-                                            : std::string("…");
+  const std::string left = last       ? "in " + format_duration(elapsed)
+                           : rate > 0 ? format_duration((total_ - done_) / rate) + " left"
+                                      : std::string("…");
   const std::string numbers =
       fmt::format("{:.0f}/{:.0f} {} ({:.3g} {}/s), {}", done_, total_, unit_, rate, unit_, left);
   if (terminal_) {
     const int filled = static_cast<int>(std::lround(share * bar_width));
     std::string bar;
     for (int i = 0; i < bar_width; ++i) bar += i < filled ? "█" : "·";
-    fmt::print(stderr, "\r\033[K  {:<10} {} {:3.0f}%  {}{}", what_, bar, share * 100, numbers, last ? "\n" : "");
+    fmt::print(stderr, "\r\033[K  {:<10} {} {:3.0f}%  {}{}", what_, bar, share * 100, numbers,
+               last ? "\n" : "");
   } else {
     fmt::print(stderr, "  {}: {:.0f}%, {}\n", what_, share * 100, numbers);
   }

@@ -39,26 +39,35 @@ void agree_on_failure(const Communicator& comm, std::exception_ptr failure) {
   // An input error says more than the stops and follow-up failures it causes elsewhere.
   const auto severity = [](Kind kind) -> std::int64_t {
     switch (kind) {
-      case Kind::input: return 3;
-      case Kind::stage: return 2;
-      case Kind::interrupted: return 1;
-      case Kind::none: break;
+      case Kind::input:
+        return 3;
+      case Kind::stage:
+        return 2;
+      case Kind::interrupted:
+        return 1;
+      case Kind::none:
+        break;
     }
     return 0;
   };
   const std::int64_t worst = comm.max(severity(mine.kind));
-  const std::int64_t source = comm.min(std::int64_t{severity(mine.kind) == worst ? comm.rank() : comm.size()});
+  const std::int64_t source =
+      comm.min(std::int64_t{severity(mine.kind) == worst ? comm.rank() : comm.size()});
   const int root = static_cast<int>(source);
   std::int64_t numbers[] = {static_cast<std::int64_t>(mine.kind), mine.rank, mine.count};
   comm.broadcast(std::span<std::int64_t>(numbers), root);
   comm.broadcast(mine.what, root);
   const auto [kind, agreed_rank, agreed_count] = numbers;
   switch (static_cast<Kind>(kind)) {
-    case Kind::input: throw InputError(mine.what);
-    case Kind::interrupted: throw Interrupted(mine.what);
-    default: break;
+    case Kind::input:
+      throw InputError(mine.what);
+    case Kind::interrupted:
+      throw Interrupted(mine.what);
+    default:
+      break;
   }
-  if (agreed_rank >= 0) throw StageError(static_cast<int>(agreed_rank), static_cast<int>(agreed_count), mine.what);
+  if (agreed_rank >= 0)
+    throw StageError(static_cast<int>(agreed_rank), static_cast<int>(agreed_count), mine.what);
   throw StageError(root, static_cast<int>(count), mine.what);
 }
 

@@ -22,16 +22,23 @@ void in_chunks(std::size_t count, std::size_t element_bytes, Fn&& fn) {
 template <class T>
 MPI_Datatype mpi_type();
 template <>
-MPI_Datatype mpi_type<double>() { return MPI_DOUBLE; }
+MPI_Datatype mpi_type<double>() {
+  return MPI_DOUBLE;
+}
 template <>
-MPI_Datatype mpi_type<float>() { return MPI_FLOAT; }
+MPI_Datatype mpi_type<float>() {
+  return MPI_FLOAT;
+}
 template <>
-MPI_Datatype mpi_type<std::int64_t>() { return MPI_INT64_T; }
+MPI_Datatype mpi_type<std::int64_t>() {
+  return MPI_INT64_T;
+}
 
 template <class T>
 void reduce_all(MPI_Comm comm, std::span<T> values, MPI_Op op) {
   in_chunks(values.size(), sizeof(T), [&](std::size_t offset, int count) {
-    check_mpi(MPI_Allreduce(MPI_IN_PLACE, values.data() + offset, count, mpi_type<T>(), op, comm), "MPI_Allreduce");
+    check_mpi(MPI_Allreduce(MPI_IN_PLACE, values.data() + offset, count, mpi_type<T>(), op, comm),
+              "MPI_Allreduce");
   });
 }
 
@@ -42,7 +49,8 @@ void check_mpi(int code, const char* call) {
   char text[MPI_MAX_ERROR_STRING] = {};
   int length = 0;
   MPI_Error_string(code, text, &length);
-  throw CommunicationError(std::string(call) + " failed: " + std::string(text, static_cast<std::size_t>(length)));
+  throw CommunicationError(std::string(call) +
+                           " failed: " + std::string(text, static_cast<std::size_t>(length)));
 }
 
 Environment::Environment(int& argc, char**& argv) : exceptions_(std::uncaught_exceptions()) {
@@ -100,11 +108,14 @@ Communicator Communicator::split(int colour, int key) const {
 
 Communicator Communicator::node() const {
   MPI_Comm part = MPI_COMM_NULL;
-  check_mpi(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &part), "MPI_Comm_split_type");
+  check_mpi(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &part),
+            "MPI_Comm_split_type");
   return Communicator(part);
 }
 
-void Communicator::barrier() const { check_mpi(MPI_Barrier(comm_), "MPI_Barrier"); }
+void Communicator::barrier() const {
+  check_mpi(MPI_Barrier(comm_), "MPI_Barrier");
+}
 
 void Communicator::broadcast_bytes(void* data, std::size_t bytes, int root) const {
   in_chunks(bytes, 1, [&](std::size_t offset, int count) {
@@ -119,15 +130,39 @@ void Communicator::broadcast(std::string& text, int root) const {
   broadcast_bytes(text.data(), text.size(), root);
 }
 
-void Communicator::sum(std::span<double> values) const { reduce_all(comm_, values, MPI_SUM); }
-void Communicator::sum(std::span<float> values) const { reduce_all(comm_, values, MPI_SUM); }
-void Communicator::sum(std::span<std::int64_t> values) const { reduce_all(comm_, values, MPI_SUM); }
-double Communicator::sum(double value) const { reduce_all(comm_, std::span(&value, 1), MPI_SUM); return value; }
-std::int64_t Communicator::sum(std::int64_t value) const { reduce_all(comm_, std::span(&value, 1), MPI_SUM); return value; }
-double Communicator::max(double value) const { reduce_all(comm_, std::span(&value, 1), MPI_MAX); return value; }
-double Communicator::min(double value) const { reduce_all(comm_, std::span(&value, 1), MPI_MIN); return value; }
-std::int64_t Communicator::max(std::int64_t value) const { reduce_all(comm_, std::span(&value, 1), MPI_MAX); return value; }
-std::int64_t Communicator::min(std::int64_t value) const { reduce_all(comm_, std::span(&value, 1), MPI_MIN); return value; }
+void Communicator::sum(std::span<double> values) const {
+  reduce_all(comm_, values, MPI_SUM);
+}
+void Communicator::sum(std::span<float> values) const {
+  reduce_all(comm_, values, MPI_SUM);
+}
+void Communicator::sum(std::span<std::int64_t> values) const {
+  reduce_all(comm_, values, MPI_SUM);
+}
+double Communicator::sum(double value) const {
+  reduce_all(comm_, std::span(&value, 1), MPI_SUM);
+  return value;
+}
+std::int64_t Communicator::sum(std::int64_t value) const {
+  reduce_all(comm_, std::span(&value, 1), MPI_SUM);
+  return value;
+}
+double Communicator::max(double value) const {
+  reduce_all(comm_, std::span(&value, 1), MPI_MAX);
+  return value;
+}
+double Communicator::min(double value) const {
+  reduce_all(comm_, std::span(&value, 1), MPI_MIN);
+  return value;
+}
+std::int64_t Communicator::max(std::int64_t value) const {
+  reduce_all(comm_, std::span(&value, 1), MPI_MAX);
+  return value;
+}
+std::int64_t Communicator::min(std::int64_t value) const {
+  reduce_all(comm_, std::span(&value, 1), MPI_MIN);
+  return value;
+}
 
 std::vector<std::byte> Communicator::gather_bytes(std::span<const std::byte> bytes) const {
   // One broadcast a rank: simple, any size, and never a hot path.
@@ -138,7 +173,8 @@ std::vector<std::byte> Communicator::gather_bytes(std::span<const std::byte> byt
   std::vector<std::byte> all(total);
   std::uint64_t offset = 0;
   for (int source = 0; source < size_; ++source) {
-    if (source == rank_) std::copy(bytes.begin(), bytes.end(), all.begin() + static_cast<std::ptrdiff_t>(offset));
+    if (source == rank_)
+      std::copy(bytes.begin(), bytes.end(), all.begin() + static_cast<std::ptrdiff_t>(offset));
     broadcast_bytes(all.data() + offset, sizes[static_cast<std::size_t>(source)], source);
     offset += sizes[static_cast<std::size_t>(source)];
   }

@@ -50,8 +50,9 @@ void serve(const Communicator& comm, Dispenser& dispenser) {
       continue;
     }
     std::int64_t finished = no_task;
-    check_mpi(MPI_Recv(&finished, 1, MPI_INT64_T, status.MPI_SOURCE, request_tag, comm.handle(), MPI_STATUS_IGNORE),
-              "MPI_Recv");
+    check_mpi(
+        MPI_Recv(&finished, 1, MPI_INT64_T, status.MPI_SOURCE, request_tag, comm.handle(), MPI_STATUS_IGNORE),
+        "MPI_Recv");
     const std::int64_t task = dispenser.next(finished);
     check_mpi(MPI_Send(&task, 1, MPI_INT64_T, status.MPI_SOURCE, reply_tag, comm.handle()), "MPI_Send");
     if (task == no_task) --working;
@@ -106,7 +107,8 @@ QueueReport run_queue(const Communicator& parent, Index count, const std::functi
   if (server.joinable()) server.join();
   if (server_failure) std::rethrow_exception(server_failure);
   if (!failure && interrupt::requested()) {
-    failure = std::make_exception_ptr(Interrupted("stopped by a signal; the same command continues from here"));
+    failure =
+        std::make_exception_ptr(Interrupted("stopped by a signal; the same command continues from here"));
   }
   agree_on_failure(comm, failure);
   report.idle_s = total.seconds() - report.busy_s;

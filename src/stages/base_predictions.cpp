@@ -2,8 +2,8 @@
 
 namespace cinecortex::stages {
 
-BasePredictors::BasePredictors(const Experiment& experiment, const Outputs& outputs, const FeatureTable& features,
-                               int subject) {
+BasePredictors::BasePredictors(const Experiment& experiment, const Outputs& outputs,
+                               const FeatureTable& features, int subject) {
   for (const auto& space : experiment.spaces) {
     spaces_.push_back({ScoreReader(outputs.pca(space.name), features, space.name),
                        io::Hdf5Reader(outputs.ridge(space.name, subject)),

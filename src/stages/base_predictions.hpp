@@ -12,7 +12,8 @@ namespace cinecortex::stages {
 class BasePredictors {
  public:
   /// Opens the PCA and ridge files of every space.
-  BasePredictors(const Experiment& experiment, const Outputs& outputs, const FeatureTable& features, int subject);
+  BasePredictors(const Experiment& experiment, const Outputs& outputs, const FeatureTable& features,
+                 int subject);
 
   std::size_t spaces() const noexcept { return spaces_.size(); }
   bool has(std::size_t space, const std::string& run) const { return spaces_[space].scores.rows(run) > 0; }

@@ -47,13 +47,13 @@ std::vector<const dataset::Run*> Context::with_fmri(const std::vector<std::strin
 
 Context make_context(const Config& config, const parallel::Communicator& comm) {
   const auto& experiment = config.experiment;
-  Context context{.catalogue = dataset::Catalogue::from_json(from_root(
-                      comm,
-                      [&] { return dataset::scan(experiment.data.root, experiment.data.subjects).to_json(); })),
-                  .split = {},
-                  .runs = {},
-                  .fmri_digests = {},
-                  .outputs = Outputs(experiment.output)};
+  Context context{
+      .catalogue = dataset::Catalogue::from_json(from_root(
+          comm, [&] { return dataset::scan(experiment.data.root, experiment.data.subjects).to_json(); })),
+      .split = {},
+      .runs = {},
+      .fmri_digests = {},
+      .outputs = Outputs(experiment.output)};
   context.split = dataset::make_split(context.catalogue, experiment.split.base, experiment.split.stack,
                                       experiment.split.test, experiment.split.allow_leak);
   std::set<std::string> wanted;

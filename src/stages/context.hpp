@@ -15,8 +15,8 @@ namespace cinecortex::stages {
 struct Context {
   dataset::Catalogue catalogue;
   dataset::Split split;
-  std::vector<const dataset::Run*> runs;                ///< of any role, in the catalogue's order
-  std::map<std::string, std::string> fmri_digests;      ///< of every fMRI file that a role uses
+  std::vector<const dataset::Run*> runs;            ///< of any role, in the catalogue's order
+  std::map<std::string, std::string> fmri_digests;  ///< of every fMRI file that a role uses
   Outputs outputs;
 
   const dataset::Run& run(const std::string& task) const;

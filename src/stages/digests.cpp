@@ -26,7 +26,8 @@ void add(Digest& digest, const models::Option& option) {
         using T = std::decay_t<decltype(value)>;
         if constexpr (std::is_same_v<T, bool>) {
           digest.add(std::int64_t{value});
-        } else if constexpr (std::is_same_v<T, std::vector<double>> || std::is_same_v<T, std::vector<std::string>>) {
+        } else if constexpr (std::is_same_v<T, std::vector<double>> ||
+                             std::is_same_v<T, std::vector<std::string>>) {
           digest.add(static_cast<std::int64_t>(value.size()));
           for (const auto& item : value) digest.add(item);
         } else {
@@ -36,7 +37,8 @@ void add(Digest& digest, const models::Option& option) {
       option);
 }
 
-FeatureFile read_header(const std::filesystem::path& file, const std::string& settings, const std::string& space) {
+FeatureFile read_header(const std::filesystem::path& file, const std::string& settings,
+                        const std::string& space) {
   const auto advice = "; run `cinecortex extract` with this experiment first";
   if (!std::filesystem::exists(file)) {
     throw InputError(fmt::format("{}: no features of space {}{}", file.string(), space, advice));
@@ -63,13 +65,15 @@ std::string feature_settings_digest(const SpaceConfig& space, const DataConfig& 
   return digest.hex();
 }
 
-FeatureTable load_feature_table(const Config& config, const Context& context, const parallel::Communicator& comm) {
+FeatureTable load_feature_table(const Config& config, const Context& context,
+                                const parallel::Communicator& comm) {
   const std::string text = from_root(comm, [&] {
     nlohmann::json table = nlohmann::json::object();
     for (const auto& space : config.experiment.spaces) {
       const auto settings = feature_settings_digest(space, config.experiment.data);
       for (const auto* run : context.runs) {
-        const auto file = read_header(context.outputs.features(space.name, run->id.task), settings, space.name);
+        const auto file =
+            read_header(context.outputs.features(space.name, run->id.task), settings, space.name);
         table[space.name][run->id.task] = {file.rows, file.width, file.digest};
       }
     }
@@ -85,8 +89,8 @@ FeatureTable load_feature_table(const Config& config, const Context& context, co
   return table;
 }
 
-std::vector<const dataset::Run*> with_features(std::vector<const dataset::Run*> runs, const FeatureTable& features,
-                                               const std::string& space) {
+std::vector<const dataset::Run*> with_features(std::vector<const dataset::Run*> runs,
+                                               const FeatureTable& features, const std::string& space) {
   std::erase_if(runs, [&](const auto* run) { return features.at(space).at(run->id.task).rows == 0; });
   return runs;
 }
@@ -128,7 +132,9 @@ std::string Digests::ridge(const SpaceConfig& space, int subject) const {
 
 std::string Digests::stack(int subject) const {
   Digest digest;
-  digest.add(stack_version).add(config_.experiment.stack.method).add(responses(context_.split.stack, subject));
+  digest.add(stack_version)
+      .add(config_.experiment.stack.method)
+      .add(responses(context_.split.stack, subject));
   for (const auto& space : config_.experiment.spaces) digest.add(space.name).add(ridge(space, subject));
   // Weights are refitted for the sets of models that test runs lack.
   for (const auto& space : config_.experiment.spaces) {
@@ -142,7 +148,8 @@ std::string Digests::stack(int subject) const {
 std::string Digests::predictions(int subject) const {
   Digest digest;
   digest.add(predictions_version).add(stack(subject));
-  for (const auto& task : context_.split.test) digest.add(task).add(std::int64_t{context_.run(task).rows(subject)});
+  for (const auto& task : context_.split.test)
+    digest.add(task).add(std::int64_t{context_.run(task).rows(subject)});
   return digest.hex();
 }
 
@@ -162,7 +169,8 @@ void require_current(const std::filesystem::path& file, const std::string& diges
     const auto there = stored_digest(file);
     if (there == digest) return;
     throw InputError(fmt::format("{}: {}; run `cinecortex {}` with this experiment first", file.string(),
-                                 there.empty() ? "not there yet" : "made from other inputs or settings", verb));
+                                 there.empty() ? "not there yet" : "made from other inputs or settings",
+                                 verb));
   });
 }
 

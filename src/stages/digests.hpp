@@ -21,7 +21,8 @@ std::string feature_settings_digest(const SpaceConfig& space, const DataConfig& 
 /// Reads the headers of all feature files of the experiment's spaces and roles on rank 0.
 /// @throws InputError: a file is missing or was made with other settings (says to run `extract`).
 /// Collective: over comm.
-FeatureTable load_feature_table(const Config& config, const Context& context, const parallel::Communicator& comm);
+FeatureTable load_feature_table(const Config& config, const Context& context,
+                                const parallel::Communicator& comm);
 
 /// Fingerprints of each stage's output, each built on those of its inputs.   Collective: no, none of them.
 class Digests {
@@ -47,7 +48,7 @@ void require_current(const std::filesystem::path& file, const std::string& diges
                      const parallel::Communicator& comm);
 
 /// Runs of a role that have features in this space, in the catalogue's order.   Collective: no.
-std::vector<const dataset::Run*> with_features(std::vector<const dataset::Run*> runs, const FeatureTable& features,
-                                               const std::string& space);
+std::vector<const dataset::Run*> with_features(std::vector<const dataset::Run*> runs,
+                                               const FeatureTable& features, const std::string& space);
 
 }  // namespace cinecortex::stages

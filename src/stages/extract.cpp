@@ -50,7 +50,8 @@ class OpenRun {
 /// Does the tasks of an extraction plan on one rank.
 class Worker {
  public:
-  Worker(const ExtractionPlan& plan, const Config& config, const Outputs& outputs, const parallel::Communicator& self)
+  Worker(const ExtractionPlan& plan, const Config& config, const Outputs& outputs,
+         const parallel::Communicator& self)
       : plan_(plan), config_(config), outputs_(outputs), self_(self) {}
 
   void extract(const ExtractionTask& task) {
@@ -131,11 +132,12 @@ class Worker {
                            {"model", space.model.model},
                            {"run", run},
                            {"tr_s", config_.experiment.data.tr_s}});
-    writer.create("/features", {part.rows, reading.width},
-                  {.type = io::Stored::float32,
-                   .attributes = {{"description", std::string("features of space ") + space.name +
-                                                      ", one row a TR; row i covers [i, i+1) TR of the movie"}},
-                   .dimensions = {"TR", "feature"}});
+    writer.create(
+        "/features", {part.rows, reading.width},
+        {.type = io::Stored::float32,
+         .attributes = {{"description", std::string("features of space ") + space.name +
+                                            ", one row a TR; row i covers [i, i+1) TR of the movie"}},
+         .dimensions = {"TR", "feature"}});
     std::vector<std::filesystem::path> chunks;
     for (Index begin = 0; begin < part.rows; begin += config_.runtime.chunk_tr) {
       chunks.push_back(outputs_.chunk(space.name, run, part.digests[output], begin));
@@ -144,7 +146,8 @@ class Worker {
       writer.write<float>("/features", rows, begin, 0);
     }
     if (!reading.columns.empty()) {
-      writer.put("/columns", reading.columns, {.attributes = {{"description", std::string("name of each feature")}}});
+      writer.put("/columns", reading.columns,
+                 {.attributes = {{"description", std::string("name of each feature")}}});
     }
     writer.commit();
     for (const auto& chunk : chunks) std::filesystem::remove(chunk);
@@ -179,7 +182,8 @@ void make_chunk_folders(const Config& config, const Outputs& outputs) {
     const auto folder = outputs.features_folder(space.name) / "chunks";
     std::error_code error;
     std::filesystem::create_directories(folder, error);
-    if (error) throw InputError(fmt::format("{}: the folder cannot be made ({})", folder.string(), error.message()));
+    if (error)
+      throw InputError(fmt::format("{}: the folder cannot be made ({})", folder.string(), error.message()));
   }
 }
 

@@ -46,7 +46,8 @@ Probe probe(const dataset::Run& run, Needs needs, double tr_s) {
 }
 
 nlohmann::json to_json(const Probe& p) {
-  return {p.info.run,     p.info.tr_s,  p.info.video_s, p.info.audio_s, p.info.frame_rate_hz, p.info.transcript_rows,
+  return {p.info.run,     p.info.tr_s,          p.info.video_s,
+          p.info.audio_s, p.info.frame_rate_hz, p.info.transcript_rows,
           p.movie_digest, p.transcript_digest};
 }
 
@@ -74,7 +75,8 @@ std::vector<Probe> probe_all(const std::vector<const dataset::Run*>& runs, Needs
   });
   std::vector<Probe> probes(runs.size());
   for (const auto& part : comm.gather(mine)) {
-    for (const auto& entry : nlohmann::json::parse(part)) probes[entry[0].get<std::size_t>()] = from_json(entry[1]);
+    for (const auto& entry : nlohmann::json::parse(part))
+      probes[entry[0].get<std::size_t>()] = from_json(entry[1]);
   }
   return probes;
 }
@@ -89,12 +91,12 @@ Index rows_of(const ExtractorGroup& group, const dataset::Run& run, const models
                                  run.id.qualified(), space));
   }
   if (has(needs, Needs::frames) && info.video_s <= 0) {
-    throw InputError(fmt::format("{}: space {} needs frames, but {} has no video track", run.id.qualified(), space,
-                                 run.movie.string()));
+    throw InputError(fmt::format("{}: space {} needs frames, but {} has no video track", run.id.qualified(),
+                                 space, run.movie.string()));
   }
   if (has(needs, Needs::audio) && info.audio_s <= 0) {
-    throw InputError(fmt::format("{}: space {} needs sound, but {} has no audio track", run.id.qualified(), space,
-                                 run.movie.string()));
+    throw InputError(fmt::format("{}: space {} needs sound, but {} has no audio track", run.id.qualified(),
+                                 space, run.movie.string()));
   }
   if (has(needs, Needs::text) && run.transcript.empty()) return 0;
   return group.extractor->rows(info);
@@ -103,14 +105,15 @@ Index rows_of(const ExtractorGroup& group, const dataset::Run& run, const models
 void check_lengths(const dataset::Run& run, const ExtractorGroup& group, Index rows, Index tolerance) {
   if (rows == 0) return;
   const auto& space = *group.outputs.front().space;
-  const auto& stimulus = run.movie.empty() || group.extractor->needs() == Needs::text ? run.transcript : run.movie;
+  const auto& stimulus =
+      run.movie.empty() || group.extractor->needs() == Needs::text ? run.transcript : run.movie;
   for (const auto& [subject, sources] : run.fmri) {
     for (const auto& source : sources) {
       if (std::abs(rows - source.rows) <= tolerance) continue;
-      throw InputError(fmt::format("{} gives {} TRs for space {}, but {} in {} has {}; they may differ by {} "
-                                   "(data.tolerance_tr)",
-                                   stimulus.string(), rows, space.name, source.dataset, source.file.string(),
-                                   source.rows, tolerance));
+      throw InputError(fmt::format(
+          "{} gives {} TRs for space {}, but {} in {} has {}; they may differ by {} "
+          "(data.tolerance_tr)",
+          stimulus.string(), rows, space.name, source.dataset, source.file.string(), source.rows, tolerance));
     }
   }
 }
@@ -125,7 +128,8 @@ std::string feature_digest(const ExtractorGroup& group, std::size_t output, cons
   return digest.hex();
 }
 
-bool all_current(const ExtractorGroup& group, const GroupRun& part, const std::string& run, const Outputs& outputs) {
+bool all_current(const ExtractorGroup& group, const GroupRun& part, const std::string& run,
+                 const Outputs& outputs) {
   for (std::size_t i = 0; i < group.outputs.size(); ++i) {
     if (stored_digest(outputs.features(group.outputs[i].space->name, run)) != part.digests[i]) return false;
   }
@@ -137,8 +141,8 @@ bool chunk_there(const ExtractionPlan& plan, const RunWork& work, Range rows, co
     if (part.current || rows.begin >= part.rows) continue;
     const auto& group = plan.groups[part.group];
     for (std::size_t i = 0; i < group.outputs.size(); ++i) {
-      if (!std::filesystem::exists(outputs.chunk(group.outputs[i].space->name, work.run->id.task, part.digests[i],
-                                                 rows.begin))) {
+      if (!std::filesystem::exists(
+              outputs.chunk(group.outputs[i].space->name, work.run->id.task, part.digests[i], rows.begin))) {
         return false;
       }
     }
@@ -166,7 +170,8 @@ std::vector<ExtractionTask> list_tasks(const ExtractionPlan& plan, Index chunk_t
     }
     if (weighted.size() == before) weighted.push_back({longest, {w, {}}});
   }
-  std::stable_sort(weighted.begin(), weighted.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::stable_sort(weighted.begin(), weighted.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<ExtractionTask> tasks;
   for (auto& [weight, task] : weighted) tasks.push_back(task);
   return tasks;
@@ -187,8 +192,8 @@ std::vector<ExtractorGroup> make_groups(const std::vector<SpaceConfig>& spaces, 
       group = groups.end() - 1;
     }
     const auto& readings = group->extractor->readings();
-    const auto reading =
-        std::find_if(readings.begin(), readings.end(), [&](const auto& r) { return r.name == space.reading; });
+    const auto reading = std::find_if(readings.begin(), readings.end(),
+                                      [&](const auto& r) { return r.name == space.reading; });
     if (reading == readings.end()) {
       std::string allowed;
       for (const auto& r : readings) allowed += (allowed.empty() ? "" : ", ") + ("\"" + r.name + "\"");
@@ -200,7 +205,8 @@ std::vector<ExtractorGroup> make_groups(const std::vector<SpaceConfig>& spaces, 
   return groups;
 }
 
-ExtractionPlan plan_extraction(const Config& config, const Context& context, const parallel::Communicator& comm) {
+ExtractionPlan plan_extraction(const Config& config, const Context& context,
+                               const parallel::Communicator& comm) {
   const auto& data = config.experiment.data;
   ExtractionPlan plan;
   plan.groups = parallel::agree(comm, [&] { return make_groups(config.experiment.spaces, config.runtime); });

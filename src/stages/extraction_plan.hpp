@@ -22,9 +22,9 @@ struct ExtractorGroup {
 /// One group's work on one run.
 struct GroupRun {
   std::size_t group = 0;
-  Index rows = 0;                     ///< L; 0: nothing to extract (no transcript)
-  std::vector<std::string> digests;   ///< one an output
-  bool current = false;               ///< every output is there already
+  Index rows = 0;                    ///< L; 0: nothing to extract (no transcript)
+  std::vector<std::string> digests;  ///< one an output
+  bool current = false;              ///< every output is there already
 };
 
 /// What is to be extracted of one run.
@@ -52,6 +52,7 @@ std::vector<ExtractorGroup> make_groups(const std::vector<SpaceConfig>& spaces, 
 
 /// Opens every movie's header (dealt to ranks), decides each space's rows, and checks them against the fMRI.
 /// @throws InputError: a missing movie or sound that a space needs, lengths that differ.   Collective: over comm.
-ExtractionPlan plan_extraction(const Config& config, const Context& context, const parallel::Communicator& comm);
+ExtractionPlan plan_extraction(const Config& config, const Context& context,
+                               const parallel::Communicator& comm);
 
 }  // namespace cinecortex::stages

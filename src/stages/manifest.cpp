@@ -16,7 +16,8 @@ double bytes_under(const std::filesystem::path& path) {
     return static_cast<double>(std::filesystem::file_size(path, ignored));
   }
   double bytes = 0;
-  for (std::filesystem::recursive_directory_iterator it(path, ignored), end; it != end; it.increment(ignored)) {
+  for (std::filesystem::recursive_directory_iterator it(path, ignored), end; it != end;
+       it.increment(ignored)) {
     if (it->is_regular_file(ignored)) bytes += static_cast<double>(it->file_size(ignored));
   }
   return bytes;

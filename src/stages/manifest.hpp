@@ -1,6 +1,6 @@
 #pragma once
-#include "context.hpp"
 #include "cinecortex/stages/summary.hpp"
+#include "context.hpp"
 
 namespace cinecortex::stages {
 

@@ -21,8 +21,8 @@ void write_columns(io::Hdf5Writer& writer, const std::string& path, const Matrix
   writer.write<double>(path, local, 0, targets_local.begin);
 }
 
-void write_per_target(io::Hdf5Writer& writer, const std::string& path, const VectorD& local, Index targets_global,
-                      Range targets_local, const std::string& description) {
+void write_per_target(io::Hdf5Writer& writer, const std::string& path, const VectorD& local,
+                      Index targets_global, Range targets_local, const std::string& description) {
   writer.create(path, {targets_global}, described(description, {"target"}));
   writer.write_vector(path, local, targets_local.begin);
 }
@@ -32,7 +32,8 @@ void write_per_target(io::Hdf5Writer& writer, const std::string& path, const Vec
 void put_pca(io::Hdf5Writer& writer, const encoding::Pca& pca) {
   writer.put("/mean", pca.mean, described("mean of the fit rows", {"feature"}));
   writer.put("/scale", pca.scale, described("divisor of the centred features", {"feature"}));
-  writer.put("/components", pca.components, described("principal axes, orthonormal rows", {"component", "feature"}));
+  writer.put("/components", pca.components,
+             described("principal axes, orthonormal rows", {"component", "feature"}));
   writer.put("/explained_variance", pca.explained_variance,
              described("variance of each component over the fit rows (ddof 1)", {"component"}));
   writer.put("/explained_variance_ratio", pca.explained_variance_ratio,
@@ -65,38 +66,44 @@ void write_ridge(const std::filesystem::path& file, const encoding::RidgeFit& fi
   io::Hdf5Writer writer(file, comm, attributes);
   const Index targets = fit.targets_global;
   const auto local = fit.targets_local;
-  const VectorD alphas = Eigen::Map<const VectorD>(options.alphas.data(), static_cast<Index>(options.alphas.size()));
-  writer.put("/alphas", alphas,
-             described("regularisation strengths tried, in the order given", {"alpha"}));
-  write_per_target(writer, "/alpha", fit.alpha, targets, local, "regularisation strength chosen for each target");
+  const VectorD alphas =
+      Eigen::Map<const VectorD>(options.alphas.data(), static_cast<Index>(options.alphas.size()));
+  writer.put("/alphas", alphas, described("regularisation strengths tried, in the order given", {"alpha"}));
+  write_per_target(writer, "/alpha", fit.alpha, targets, local,
+                   "regularisation strength chosen for each target");
   write_columns(writer, "/" + fit.cv_name, fit.cv, static_cast<Index>(options.alphas.size()), targets, local,
                 described("what each alpha was judged by (criterion " + options.criterion + ")",
                           {"/alphas", "target"}));
-  write_columns(writer, "/weights", fit.weights, fit.weights.rows(), targets, local,
-                described("prediction = design row · weights + intercept; design columns are delay (oldest first) × "
-                          "component",
-                          {"design column", "target"}));
-  write_per_target(writer, "/intercept", fit.intercept, targets, local, "unpenalised intercept of each target");
+  write_columns(
+      writer, "/weights", fit.weights, fit.weights.rows(), targets, local,
+      described("prediction = design row · weights + intercept; design columns are delay (oldest first) × "
+                "component",
+                {"design column", "target"}));
+  write_per_target(writer, "/intercept", fit.intercept, targets, local,
+                   "unpenalised intercept of each target");
   writer.commit();
 }
 
 void write_stack(const std::filesystem::path& file, const encoding::StackFit& fit, Index targets_global,
                  const std::vector<std::string>& models, const std::vector<std::string>& without,
-                 const std::vector<std::string>& blocks, Attributes attributes, const parallel::Communicator& comm) {
+                 const std::vector<std::string>& blocks, Attributes attributes,
+                 const parallel::Communicator& comm) {
   attributes["kind"] = std::string("stack");
   attributes["format_version"] = model_format_version;
   io::Hdf5Writer writer(file, comm, attributes);
   const auto count = static_cast<Index>(models.size());
   const auto local = fit.targets_local;
-  writer.put("/models", models, {.attributes = {{"description", std::string("base models, in the weights' order")}}});
-  write_columns(writer, "/weights", fit.weights, count, targets_global, local,
-                described("stacked prediction = Σ weight × base prediction + intercept", {"model", "target"}));
+  writer.put("/models", models,
+             {.attributes = {{"description", std::string("base models, in the weights' order")}}});
+  write_columns(
+      writer, "/weights", fit.weights, count, targets_global, local,
+      described("stacked prediction = Σ weight × base prediction + intercept", {"model", "target"}));
   write_per_target(writer, "/intercept", fit.intercept, targets_global, local, "intercept of the stack");
   for (std::size_t i = 0; i < without.size(); ++i) {
-    write_columns(writer, "/weights_without/" + without[i], fit.weights_without[i], count, targets_global, local,
-                  described("weights refitted for runs that lack " + without[i], {"model", "target"}));
-    write_per_target(writer, "/intercept_without/" + without[i], fit.intercept_without[i], targets_global, local,
-                     "its intercept");
+    write_columns(writer, "/weights_without/" + without[i], fit.weights_without[i], count, targets_global,
+                  local, described("weights refitted for runs that lack " + without[i], {"model", "target"}));
+    write_per_target(writer, "/intercept_without/" + without[i], fit.intercept_without[i], targets_global,
+                     local, "its intercept");
   }
   for (std::size_t i = 0; i < fit.loro_weights.size(); ++i) {
     write_columns(writer, "/loro_weights/" + blocks[i], fit.loro_weights[i], count, targets_global, local,

@@ -33,12 +33,13 @@ void write_ridge(const std::filesystem::path& file, const encoding::RidgeFit& fi
 /// Collective: over comm.
 void write_stack(const std::filesystem::path& file, const encoding::StackFit& fit, Index targets_global,
                  const std::vector<std::string>& models, const std::vector<std::string>& without,
-                 const std::vector<std::string>& blocks, Attributes attributes, const parallel::Communicator& comm);
+                 const std::vector<std::string>& blocks, Attributes attributes,
+                 const parallel::Communicator& comm);
 
 /// One fitted ridge model, for some of its targets.
 struct RidgeModel {
-  MatrixD weights;    ///< [p, targets]
-  VectorD intercept;  ///< [targets]
+  MatrixD weights;                                       ///< [p, targets]
+  VectorD intercept;                                     ///< [targets]
   MatrixD predict(const ConstViewD& design_rows) const;  ///< [rows, targets]
 };
 RidgeModel read_ridge(const io::Hdf5Reader& reader, Range targets);

@@ -19,7 +19,8 @@ std::string stored_digest(const std::filesystem::path& file) {
   return text ? *text : "";
 }
 
-bool is_current(const std::filesystem::path& file, const std::string& digest, const parallel::Communicator& comm) {
+bool is_current(const std::filesystem::path& file, const std::string& digest,
+                const parallel::Communicator& comm) {
   const bool current = parallel::agree(comm, [&] { return comm.root() && stored_digest(file) == digest; });
   return comm.max(std::int64_t{current}) == 1;
 }

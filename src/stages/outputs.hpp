@@ -22,7 +22,9 @@ class Outputs {
   /// One finished chunk of rows, kept until the run is whole. The digest keeps chunks of other settings apart.
   path chunk(const std::string& space, const std::string& run, const std::string& digest, Index begin) const;
   path pca(const std::string& space) const { return root_ / "pca" / (space + ".h5"); }
-  path ridge(const std::string& space, int subject) const { return root_ / "ridge" / space / subject_file(subject); }
+  path ridge(const std::string& space, int subject) const {
+    return root_ / "ridge" / space / subject_file(subject);
+  }
   path stack(int subject) const { return root_ / "stack" / subject_file(subject); }
   path predictions(int subject) const { return root_ / "predictions" / subject_file(subject); }
   path scores() const { return root_ / "scores" / "scores.h5"; }
@@ -43,6 +45,7 @@ std::string stored_digest(const std::filesystem::path& file);
 
 /// Whether an output is there and was made from these inputs and settings. Looked up by rank 0.
 /// Collective: over comm.
-bool is_current(const std::filesystem::path& file, const std::string& digest, const parallel::Communicator& comm);
+bool is_current(const std::filesystem::path& file, const std::string& digest,
+                const parallel::Communicator& comm);
 
 }  // namespace cinecortex::stages

@@ -37,9 +37,9 @@ void fit_space(const SpaceConfig& space, const Context& context, const FeatureTa
                const std::string& digest, const Config& config, const parallel::Communicator& comm,
                nlohmann::json& details) {
   const FeatureSource all(context, features, space.name, with_features(context.runs, features, space.name));
-  const FeatureSource fit(context, features, space.name,
-                          with_features(space.pca.fit_all ? context.runs : context.of(context.split.base), features,
-                                        space.name));
+  const FeatureSource fit(
+      context, features, space.name,
+      with_features(space.pca.fit_all ? context.runs : context.of(context.split.base), features, space.name));
   if (fit.blocks() == 0) {
     throw InputError(fmt::format("space {}: no run of the PCA's fit has features (split.base)", space.name));
   }
@@ -51,7 +51,8 @@ void fit_space(const SpaceConfig& space, const Context& context, const FeatureTa
   attributes["space"] = space.name;
   io::Hdf5Writer writer(context.outputs.pca(space.name), comm, attributes);
   put_pca(writer, pca);
-  Progress progress("scores", static_cast<double>(all.blocks()), "run", config.runtime.progress && comm.root());
+  Progress progress("scores", static_cast<double>(all.blocks()), "run",
+                    config.runtime.progress && comm.root());
   write_scores(writer, pca, all, comm, progress);
   writer.commit();
   details[space.name] = {{"components", pca.components.rows()},

@@ -42,10 +42,11 @@ class StackWeights {
 
 void write_prediction(io::Hdf5Writer& writer, const std::string& path, const std::string& model,
                       const MatrixD& prediction, Index rows, Index targets_global, Range targets_local) {
-  writer.create(path, {rows, targets_global},
-                {.type = io::Stored::float32,
-                 .attributes = {{"description", "prediction of " + model + ", one row a TR from the run's start"}},
-                 .dimensions = {"TR", "target"}});
+  writer.create(
+      path, {rows, targets_global},
+      {.type = io::Stored::float32,
+       .attributes = {{"description", "prediction of " + model + ", one row a TR from the run's start"}},
+       .dimensions = {"TR", "target"}});
   writer.write<double>(path, prediction, 0, targets_local.begin);
 }
 
@@ -59,8 +60,8 @@ void predict_subject(const Config& config, const Context& context, const Feature
     opened->load(local);
     return opened;
   });
-  const auto stack =
-      parallel::agree(comm, [&] { return std::make_unique<StackWeights>(context.outputs.stack(subject), local); });
+  const auto stack = parallel::agree(
+      comm, [&] { return std::make_unique<StackWeights>(context.outputs.stack(subject), local); });
   io::Hdf5Writer writer(context.outputs.predictions(subject), comm,
                         {{digest_attribute, digest},
                          {"kind", std::string("predictions")},
@@ -77,16 +78,18 @@ void predict_subject(const Config& config, const Context& context, const Feature
     const MatrixD stacked = parallel::agree(comm, [&] {
       interrupt::check();
       for (std::size_t space = 0; space < predictors->spaces(); ++space) {
-        base.push_back(predictors->has(space, task)
-                           ? predictors->predict(space, experiment.spaces[space].design.for_prediction(), task, times, 0)
-                           : MatrixD());
+        base.push_back(
+            predictors->has(space, task)
+                ? predictors->predict(space, experiment.spaces[space].design.for_prediction(), task, times, 0)
+                : MatrixD());
       }
       return stack->combine(base, set, rows);
     });
     for (std::size_t space = 0; space < base.size(); ++space) {
       if (!predictors->has(space, task)) continue;
       const auto& name = experiment.spaces[space].name;
-      write_prediction(writer, "/base/" + name + "/" + task, "space " + name, base[space], rows, targets, local);
+      write_prediction(writer, "/base/" + name + "/" + task, "space " + name, base[space], rows, targets,
+                       local);
     }
     write_prediction(writer, "/stacked/" + task, "the stack", stacked, rows, targets, local);
   }
@@ -105,7 +108,8 @@ Summary predict(const Config& config, const parallel::Communicator& comm) {
   Progress progress("predict", work, "run", config.runtime.progress && comm.root());
   for (const int subject : context.catalogue.subjects) {
     for (const auto& space : config.experiment.spaces) {
-      require_current(context.outputs.ridge(space.name, subject), digests.ridge(space, subject), "ridge", comm);
+      require_current(context.outputs.ridge(space.name, subject), digests.ridge(space, subject), "ridge",
+                      comm);
     }
     require_current(context.outputs.stack(subject), digests.stack(subject), "stack", comm);
     const auto file = context.outputs.predictions(subject);

@@ -27,8 +27,8 @@ FitRows fit_rows(const SpaceConfig& space, int subject, const Config& config, co
     rows.times.push_back(std::move(times));
   }
   if (rows.presentations.empty()) {
-    throw InputError(fmt::format("space {}, {}: no base run has both features and fMRI (split.base)", space.name,
-                                 dataset::layout::subject_name(subject)));
+    throw InputError(fmt::format("space {}, {}: no base run has both features and fMRI (split.base)",
+                                 space.name, dataset::layout::subject_name(subject)));
   }
   return rows;
 }
@@ -37,10 +37,11 @@ void warn_about_edges(const encoding::RidgeFit& fit, const SpaceConfig& space, i
   const Index edge = fit.edge_low + fit.edge_high;
   // A few targets at the edge are normal (parcels without signal want the largest alpha); many are a hint.
   if (edge * 2 <= fit.targets_global) return;
-  log::warn("space {}, {}: {} of {} targets chose an alpha on the grid's edge ({} lowest, {} highest); "
-            "widen ridge.alphas",
-            space.name, dataset::layout::subject_name(subject), edge, fit.targets_global, fit.edge_low,
-            fit.edge_high);
+  log::warn(
+      "space {}, {}: {} of {} targets chose an alpha on the grid's edge ({} lowest, {} highest); "
+      "widen ridge.alphas",
+      space.name, dataset::layout::subject_name(subject), edge, fit.targets_global, fit.edge_low,
+      fit.edge_high);
 }
 
 }  // namespace
@@ -71,8 +72,8 @@ Summary ridge(const Config& config, const parallel::Communicator& comm) {
       }
       const auto rows = fit_rows(space, subject, config, context, features);
       const DesignSource x(*scores, space, experiment.data, rows.presentations, rows.times);
-      const ResponseSource y(subject, context.catalogue.targets.at(subject), experiment.data, rows.presentations,
-                             rows.times);
+      const ResponseSource y(subject, context.catalogue.targets.at(subject), experiment.data,
+                             rows.presentations, rows.times);
       const auto fit = encoding::fit_ridge(x, y, experiment.ridge, comm);
       if (comm.root()) warn_about_edges(fit, space, subject);
       write_ridge(file, fit, experiment.ridge, space.design,

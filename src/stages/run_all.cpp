@@ -18,16 +18,18 @@ constexpr Stage stages[] = {{"extract", extract}, {"pca", pca},         {"ridge"
 
 std::string next_steps(const Config& config, const std::vector<Summary>& summaries) {
   const Outputs outputs(config.experiment.output);
-  std::string text = fmt::format("Outputs are in {}\n  scores, as a plot  {}\n  scores per parcel  {}\n  predictions        {}\n",
-                                 outputs.root().string(), outputs.scores_plot().string(), outputs.scores().string(),
-                                 outputs.predictions(config.experiment.data.subjects.front()).parent_path().string());
+  std::string text = fmt::format(
+      "Outputs are in {}\n  scores, as a plot  {}\n  scores per parcel  {}\n  predictions        {}\n",
+      outputs.root().string(), outputs.scores_plot().string(), outputs.scores().string(),
+      outputs.predictions(config.experiment.data.subjects.front()).parent_path().string());
   for (const auto& summary : summaries) {
     for (const auto& output : summary.outputs) {
       if (output.extension() == ".zip") text += fmt::format("  submission         {}\n", output.string());
     }
   }
-  text += "Next: look at the plot; change a space or a delay in the experiment and run the same command again:\n"
-          "only what depends on the change is redone.\n";
+  text +=
+      "Next: look at the plot; change a space or a delay in the experiment and run the same command again:\n"
+      "only what depends on the change is redone.\n";
   return text;
 }
 

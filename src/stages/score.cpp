@@ -43,8 +43,9 @@ class SubjectScorer {
         if (!predictions_.contains(path)) continue;
         const Range rows = trimmed(presentation.rows, config_.experiment.data);
         if (rows.empty()) continue;
-        const auto truth = dataset::read_responses(*presentation.run, subject_, local_, config_.experiment.data.repeats)
-                               .at(static_cast<std::size_t>(presentation.repeat));
+        const auto truth =
+            dataset::read_responses(*presentation.run, subject_, local_, config_.experiment.data.repeats)
+                .at(static_cast<std::size_t>(presentation.repeat));
         moments.add(truth.middleRows(rows.begin, rows.size()).cast<double>(),
                     read_finite(predictions_, path, rows, local_));
         ++used;
@@ -53,8 +54,8 @@ class SubjectScorer {
     if (used == 0) return std::nullopt;
     const Index constant = comm_.sum(std::int64_t{moments.constant_targets()});
     if (constant > 0 && comm_.root()) {
-      log::warn("{}, {}, {}: {} of {} targets are constant in truth or prediction and count as r = 0", name(), model,
-                group, constant, targets());
+      log::warn("{}, {}, {}: {} of {} targets are constant in truth or prediction and count as r = 0", name(),
+                model, group, constant, targets());
     }
     return Score{name(), model, group, used, moments.rows(), everywhere(moments.pearson())};
   }
@@ -92,7 +93,8 @@ class SubjectScorer {
   Index targets() const { return comm_.sum(std::int64_t{local_.size()}); }
 
   VectorD everywhere(const VectorD& local) const {
-    const auto all = comm_.gather(std::span<const double>(local.data(), static_cast<std::size_t>(local.size())));
+    const auto all =
+        comm_.gather(std::span<const double>(local.data(), static_cast<std::size_t>(local.size())));
     return Eigen::Map<const VectorD>(all.data(), static_cast<Index>(all.size()));
   }
 
@@ -157,7 +159,8 @@ void write_text(const std::filesystem::path& file, const std::string& text) {
 
 void write_scores(const Outputs& outputs, const Scoreboard& board, const std::string& digest,
                   const parallel::Communicator& comm) {
-  io::Hdf5Writer writer(outputs.scores(), comm, {{digest_attribute, digest}, {"kind", std::string("scores")}});
+  io::Hdf5Writer writer(outputs.scores(), comm,
+                        {{digest_attribute, digest}, {"kind", std::string("scores")}});
   for (const auto& score : board.scores()) {
     writer.put("/r/" + score.subject + "/" + score.group + "/" + score.model, score.r,
                {.type = io::Stored::float64,
@@ -193,7 +196,8 @@ Summary score(const Config& config, const parallel::Communicator& comm) {
   summary.outputs = {context.outputs.scores(), context.outputs.scores_table(), context.outputs.scores_plot()};
   summary.text = board.scores().empty() ? "No test run has fMRI: nothing to score.\n" : board.table();
   for (const auto& group : board.groups()) {
-    for (const auto& model : board.models(group)) summary.details["mean_r"][group][model] = board.mean(model, group);
+    for (const auto& model : board.models(group))
+      summary.details["mean_r"][group][model] = board.mean(model, group);
   }
   if (const auto truth = truth_report(config, context, board, comm); !truth.text.empty()) {
     summary.text += truth.text;

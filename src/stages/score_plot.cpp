@@ -11,7 +11,8 @@ namespace cinecortex::stages {
 namespace {
 
 // Lengths in pixels.
-constexpr double bar_width = 46, bar_gap = 18, panel_gap = 70, margin_left = 60, margin_top = 56, plot_height = 240;
+constexpr double bar_width = 46, bar_gap = 18, panel_gap = 70, margin_left = 60, margin_top = 56,
+                 plot_height = 240;
 constexpr double label_height = 96;
 constexpr const char* space_colour = "#8fb3d9";
 constexpr const char* stack_colour = "#2f5d8c";
@@ -22,7 +23,8 @@ std::string text(double x, double y, const std::string& content, const char* sty
 }
 
 std::string line(double x1, double y1, double x2, double y2, const char* style) {
-  return fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" {}/>\n", x1, y1, x2, y2, style);
+  return fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" {}/>\n", x1, y1, x2, y2,
+                     style);
 }
 
 /// The vertical axis: r from 0 to a round number above everything drawn.
@@ -48,7 +50,8 @@ std::string draw_axis(const Panel& panel, const Axis& axis) {
   std::string svg;
   for (double r = 0; r <= axis.top + 1e-9; r += 0.1) {
     svg += line(panel.left, axis.y(r), panel.left + panel.width(), axis.y(r), "stroke=\"#e2e2e2\"");
-    svg += text(panel.left - 6, axis.y(r) + 4, fmt::format("{:.1f}", r), "text-anchor=\"end\" class=\"tick\"");
+    svg +=
+        text(panel.left - 6, axis.y(r) + 4, fmt::format("{:.1f}", r), "text-anchor=\"end\" class=\"tick\"");
   }
   return svg;
 }
@@ -57,18 +60,21 @@ std::string draw_bar(const Panel& panel, std::size_t position, const Scoreboard&
   const auto& model = panel.models[position];
   const double x = panel.left + bar_gap + static_cast<double>(position) * (bar_width + bar_gap);
   const double middle = x + bar_width / 2, r = board.mean(model, panel.group);
-  std::string svg = fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{}\" height=\"{:.1f}\" fill=\"{}\"/>\n", x,
-                                axis.y(r), bar_width, axis.y(0) - axis.y(r),
-                                model == stacked_model ? stack_colour : space_colour);
+  std::string svg = fmt::format(
+      "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{}\" height=\"{:.1f}\" fill=\"{}\"/>\n", x, axis.y(r),
+      bar_width, axis.y(0) - axis.y(r), model == stacked_model ? stack_colour : space_colour);
   for (const auto& subject : board.subjects(panel.group)) {
     if (const auto* score = board.find(subject, model, panel.group)) {
-      svg += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" class=\"subject\"><title>{}: {:.4f}</title></circle>\n",
-                         middle, axis.y(encoding::mean(score->r)), subject, encoding::mean(score->r));
+      svg += fmt::format(
+          "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" class=\"subject\"><title>{}: "
+          "{:.4f}</title></circle>\n",
+          middle, axis.y(encoding::mean(score->r)), subject, encoding::mean(score->r));
     }
   }
   svg += text(middle, axis.y(0) + 16, fmt::format("{:.3f}", r), "text-anchor=\"middle\" class=\"tick\"");
-  svg += fmt::format("<text transform=\"translate({:.1f},{:.1f}) rotate(-35)\" text-anchor=\"end\">{}</text>\n", middle + 4,
-                     axis.y(0) + 32, model);
+  svg +=
+      fmt::format("<text transform=\"translate({:.1f},{:.1f}) rotate(-35)\" text-anchor=\"end\">{}</text>\n",
+                  middle + 4, axis.y(0) + 32, model);
   return svg;
 }
 
@@ -79,8 +85,11 @@ std::string draw_panel(const Panel& panel, const Scoreboard& board, const Axis& 
   const auto models = board.models(panel.group);
   if (std::find(models.begin(), models.end(), ceiling_model) != models.end()) {
     const double y = axis.y(board.mean(ceiling_model, panel.group)), right = panel.left + panel.width();
-    svg += line(panel.left, y, right, y, fmt::format("stroke=\"{}\" stroke-width=\"2\" stroke-dasharray=\"6 4\"", ceiling_colour).c_str());
-    svg += text(right, y - 5, ceiling_model, fmt::format("text-anchor=\"end\" fill=\"{}\"", ceiling_colour).c_str());
+    svg += line(
+        panel.left, y, right, y,
+        fmt::format("stroke=\"{}\" stroke-width=\"2\" stroke-dasharray=\"6 4\"", ceiling_colour).c_str());
+    svg += text(right, y - 5, ceiling_model,
+                fmt::format("text-anchor=\"end\" fill=\"{}\"", ceiling_colour).c_str());
   }
   return svg;
 }
@@ -99,9 +108,11 @@ std::string score_plot(const Scoreboard& board) {
   }
   const double width = left - panel_gap + 20, height = margin_top + plot_height + label_height;
   return fmt::format(
-             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" viewBox=\"0 0 {0:.0f} {1:.0f}\">\n"
+             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" viewBox=\"0 0 "
+             "{0:.0f} {1:.0f}\">\n"
              "<style>text {{ font: 13px sans-serif }} .tick {{ font-size: 11px; fill: #666 }} "
-             ".title {{ font-weight: bold; font-size: 14px }} .subject {{ fill: #222; fill-opacity: 0.55 }}</style>\n"
+             ".title {{ font-weight: bold; font-size: 14px }} .subject {{ fill: #222; fill-opacity: 0.55 "
+             "}}</style>\n"
              "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
              width, height) +
          text(margin_left, 20, "Pearson r on held-out runs: bars are means over subjects, dots are subjects",

@@ -34,7 +34,8 @@ std::vector<std::string> Scoreboard::subjects(const std::string& group) const {
   return distinct(scores_, group, [](const Score& s) -> const std::string& { return s.subject; });
 }
 
-const Score* Scoreboard::find(const std::string& subject, const std::string& model, const std::string& group) const {
+const Score* Scoreboard::find(const std::string& subject, const std::string& model,
+                              const std::string& group) const {
   const auto found = std::find_if(scores_.begin(), scores_.end(), [&](const Score& s) {
     return s.subject == subject && s.model == model && s.group == group;
   });
@@ -70,7 +71,8 @@ std::string Scoreboard::table() const {
     text += fmt::format("{}: mean Pearson r over {} parcels, {} run{}\n", group, first->r.size(), first->runs,
                         first->runs == 1 ? "" : "s");
     text += fmt::format("  {:<8}", "");
-    for (const auto& model : columns) text += fmt::format("  {:>{}}", model, std::max<std::size_t>(model.size(), 7));
+    for (const auto& model : columns)
+      text += fmt::format("  {:>{}}", model, std::max<std::size_t>(model.size(), 7));
     const auto line = [&](const std::string& title, auto&& value) {
       text += fmt::format("\n  {:<8}", title);
       for (const auto& model : columns) {

@@ -38,16 +38,26 @@ FeatureSource::FeatureSource(const Context& context, const FeatureTable& feature
                              std::vector<const dataset::Run*> runs)
     : outputs_(context.outputs), features_(features), space_(std::move(space)), runs_(std::move(runs)) {}
 
-const FeatureFile& FeatureSource::file(Index block) const { return features_.at(space_).at(name(block)); }
-Index FeatureSource::rows(Index block) const { return file(block).rows; }
-Index FeatureSource::columns() const { return runs_.empty() ? 0 : file(0).width; }
-std::string FeatureSource::name(Index block) const { return runs_[static_cast<std::size_t>(block)]->id.task; }
-
-MatrixD FeatureSource::read(Index block, Range columns) const {
-  return read_finite(io::Hdf5Reader(outputs_.features(space_, name(block))), "/features", {0, rows(block)}, columns);
+const FeatureFile& FeatureSource::file(Index block) const {
+  return features_.at(space_).at(name(block));
+}
+Index FeatureSource::rows(Index block) const {
+  return file(block).rows;
+}
+Index FeatureSource::columns() const {
+  return runs_.empty() ? 0 : file(0).width;
+}
+std::string FeatureSource::name(Index block) const {
+  return runs_[static_cast<std::size_t>(block)]->id.task;
 }
 
-ScoreReader::ScoreReader(const std::filesystem::path& pca_file, const FeatureTable& features, std::string space)
+MatrixD FeatureSource::read(Index block, Range columns) const {
+  return read_finite(io::Hdf5Reader(outputs_.features(space_, name(block))), "/features", {0, rows(block)},
+                     columns);
+}
+
+ScoreReader::ScoreReader(const std::filesystem::path& pca_file, const FeatureTable& features,
+                         std::string space)
     : features_(features), space_(std::move(space)), reader_(pca_file) {
   components_ = reader_.info("/components").shape.at(0);
 }
@@ -89,8 +99,9 @@ std::vector<Presentation> presentations(const std::vector<const dataset::Run*>& 
   return found;
 }
 
-std::vector<Index> usable_times(const Presentation& presentation, const std::vector<const SpaceConfig*>& spaces,
-                                const FeatureTable& features, const DataConfig& data) {
+std::vector<Index> usable_times(const Presentation& presentation,
+                                const std::vector<const SpaceConfig*>& spaces, const FeatureTable& features,
+                                const DataConfig& data) {
   std::vector<Index> times;
   bool first = true;
   for (const auto* space : spaces) {
@@ -101,7 +112,8 @@ std::vector<Index> usable_times(const Presentation& presentation, const std::vec
       continue;
     }
     std::vector<Index> both;
-    std::set_intersection(times.begin(), times.end(), possible.begin(), possible.end(), std::back_inserter(both));
+    std::set_intersection(times.begin(), times.end(), possible.begin(), possible.end(),
+                          std::back_inserter(both));
     times = std::move(both);
   }
   return times;

@@ -64,8 +64,9 @@ std::vector<Presentation> presentations(const std::vector<const dataset::Run*>& 
 Range trimmed(Index rows, const DataConfig& data);
 
 /// TRs of a presentation that every given space's design can predict.
-std::vector<Index> usable_times(const Presentation& presentation, const std::vector<const SpaceConfig*>& spaces,
-                                const FeatureTable& features, const DataConfig& data);
+std::vector<Index> usable_times(const Presentation& presentation,
+                                const std::vector<const SpaceConfig*>& spaces, const FeatureTable& features,
+                                const DataConfig& data);
 
 /// Design rows of one space for fitting: [times, k × delays].
 class DesignSource final : public encoding::BlockSource {
@@ -73,7 +74,9 @@ class DesignSource final : public encoding::BlockSource {
   DesignSource(const ScoreReader& scores, const SpaceConfig& space, const DataConfig& data,
                std::vector<Presentation> presentations, std::vector<std::vector<Index>> times);
   Index blocks() const override { return static_cast<Index>(presentations_.size()); }
-  Index rows(Index block) const override { return static_cast<Index>(times_[static_cast<std::size_t>(block)].size()); }
+  Index rows(Index block) const override {
+    return static_cast<Index>(times_[static_cast<std::size_t>(block)].size());
+  }
   Index columns() const override { return space_.design.columns(scores_.components()); }
   MatrixD read(Index block, Range columns) const override;
   using BlockSource::read;
@@ -93,7 +96,9 @@ class ResponseSource final : public encoding::BlockSource {
   ResponseSource(int subject, Index targets, const DataConfig& data, std::vector<Presentation> presentations,
                  std::vector<std::vector<Index>> times);
   Index blocks() const override { return static_cast<Index>(presentations_.size()); }
-  Index rows(Index block) const override { return static_cast<Index>(times_[static_cast<std::size_t>(block)].size()); }
+  Index rows(Index block) const override {
+    return static_cast<Index>(times_[static_cast<std::size_t>(block)].size());
+  }
   Index columns() const override { return targets_; }
   MatrixD read(Index block, Range targets) const override;
   using BlockSource::read;

@@ -75,11 +75,13 @@ nlohmann::json describe_weights(const encoding::StackFit& fit, const Experiment&
                                 int subject, const parallel::Communicator& comm) {
   nlohmann::json means = nlohmann::json::object();
   for (std::size_t i = 0; i < experiment.spaces.size(); ++i) {
-    const double share = comm.sum(fit.weights.row(static_cast<Index>(i)).sum()) / static_cast<double>(targets);
+    const double share =
+        comm.sum(fit.weights.row(static_cast<Index>(i)).sum()) / static_cast<double>(targets);
     means[experiment.spaces[i].name] = share;
     if (comm.root() && share > 0.9 && experiment.spaces.size() > 1) {
-      log::warn("{}: space {} takes {:.0f}% of the stack's weight: are the others redundant, or does it leak?",
-                dataset::layout::subject_name(subject), experiment.spaces[i].name, share * 100);
+      log::warn(
+          "{}: space {} takes {:.0f}% of the stack's weight: are the others redundant, or does it leak?",
+          dataset::layout::subject_name(subject), experiment.spaces[i].name, share * 100);
     }
   }
   return means;
@@ -103,7 +105,8 @@ Summary stack(const Config& config, const parallel::Communicator& comm) {
                     config.runtime.progress && comm.root());
   for (const int subject : context.catalogue.subjects) {
     for (const auto& space : experiment.spaces) {
-      require_current(context.outputs.ridge(space.name, subject), digests.ridge(space, subject), "ridge", comm);
+      require_current(context.outputs.ridge(space.name, subject), digests.ridge(space, subject), "ridge",
+                      comm);
     }
     const auto file = context.outputs.stack(subject);
     const auto digest = digests.stack(subject);
@@ -113,8 +116,8 @@ Summary stack(const Config& config, const parallel::Communicator& comm) {
       ++summary.kept;
       continue;
     }
-    const auto data =
-        parallel::agree(comm, [&] { return std::make_unique<StackRuns>(config, context, features, subject); });
+    const auto data = parallel::agree(
+        comm, [&] { return std::make_unique<StackRuns>(config, context, features, subject); });
     const auto fit = encoding::fit_stack(*data, experiment.stack.method, sets, comm);
     std::vector<std::string> blocks;
     for (Index block = 0; block < data->blocks(); ++block) blocks.push_back(data->name(block));

@@ -45,7 +45,8 @@ bool up_to_date(const Context& context, const std::filesystem::path& zip) {
 
 }  // namespace
 
-std::vector<std::filesystem::path> write_submissions(const Context& context, const parallel::Communicator& comm) {
+std::vector<std::filesystem::path> write_submissions(const Context& context,
+                                                     const parallel::Communicator& comm) {
   std::vector<std::filesystem::path> zips;
   for (const auto& [part, runs] : parts(context)) {
     const auto file = context.outputs.submission(part);

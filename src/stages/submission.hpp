@@ -10,6 +10,7 @@ namespace cinecortex::stages {
 /// only if the data set asks for such runs (target_sample_number). Rank 0 reads the predictions run by run.
 /// Files that are newer than the predictions are kept.
 /// @return the .zip files.   Collective: over comm.
-std::vector<std::filesystem::path> write_submissions(const Context& context, const parallel::Communicator& comm);
+std::vector<std::filesystem::path> write_submissions(const Context& context,
+                                                     const parallel::Communicator& comm);
 
 }  // namespace cinecortex::stages

@@ -65,8 +65,9 @@ Subjects scores_of(const Scoreboard& board, const std::string& model, const std:
 }
 
 /// One line of the table: r of every model in parcels of one type, the best single space marked.
-std::string type_line(const std::string& group, const std::string& type, const Truth& truth, const Subjects& ceiling,
-                      const std::vector<std::string>& models, const Scoreboard& board, nlohmann::json& details) {
+std::string type_line(const std::string& group, const std::string& type, const Truth& truth,
+                      const Subjects& ceiling, const std::vector<std::string>& models,
+                      const Scoreboard& board, nlohmann::json& details) {
   std::map<std::string, double> r;
   std::string best;
   for (const auto& model : models) {
@@ -76,11 +77,12 @@ std::string type_line(const std::string& group, const std::string& type, const T
   const double limit = mean_of_type(ceiling, truth.types, type);
   std::string line = fmt::format("  {:<9}", type);
   for (const auto& model : models) {
-    line += fmt::format("  {:>{}}{}", fmt::format("{:.4f}", r[model]), std::max<std::size_t>(model.size(), 7) - 1,
-                        model == best ? '*' : ' ');
+    line += fmt::format("  {:>{}}{}", fmt::format("{:.4f}", r[model]),
+                        std::max<std::size_t>(model.size(), 7) - 1, model == best ? '*' : ' ');
   }
   details[group][type] = {{"r", r}, {"best_space", best}, {"planted_ceiling", limit}};
-  return line + fmt::format("  {:>15.4f}  {:>4.0f}%\n", limit, limit > 0 ? 100 * r[stacked_model] / limit : 0);
+  return line +
+         fmt::format("  {:>15.4f}  {:>4.0f}%\n", limit, limit > 0 ? 100 * r[stacked_model] / limit : 0);
 }
 
 }  // namespace
@@ -98,9 +100,11 @@ TruthReport truth_report(const Config& config, const Context& context, const Sco
       const auto& ceilings = averaged.contains(group) ? truth.average : truth.single;
       auto models = board.models(group);
       std::erase(models, ceiling_model);
-      report.text += fmt::format("{} beside the planted truth, by what drives a parcel (* the best single space)\n  {:<9}",
-                                 group, "");
-      for (const auto& model : models) report.text += fmt::format("  {:>{}}", model, std::max<std::size_t>(model.size(), 7));
+      report.text += fmt::format(
+          "{} beside the planted truth, by what drives a parcel (* the best single space)\n  {:<9}", group,
+          "");
+      for (const auto& model : models)
+        report.text += fmt::format("  {:>{}}", model, std::max<std::size_t>(model.size(), 7));
       report.text += "  planted ceiling  stack\n";
       for (const auto& type : types) {
         report.text += type_line(group, type, truth, ceilings, models, board, report.details);

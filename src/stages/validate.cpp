@@ -44,7 +44,9 @@ Index width_of(const ExtractionPlan& plan, const SpaceConfig& space) {
   return 0;
 }
 
-Index every(Index rows, Index step) { return (rows + step - 1) / step; }
+Index every(Index rows, Index step) {
+  return (rows + step - 1) / step;
+}
 
 SpacePlan plan_space(const SpaceConfig& space, const ExtractionPlan& plan, const Context& context,
                      const Config& config) {
@@ -63,9 +65,10 @@ SpacePlan plan_space(const SpaceConfig& space, const ExtractionPlan& plan, const
   const Index most = std::min(p.width, p.fit_rows - 1);
   const Index wanted = space.pca.options.components;
   if (wanted > most) {
-    throw InputError(fmt::format("space {}: pca.components = {}, but there are {} features and {} fit rows: allowed "
-                                 "are 1 to {}",
-                                 space.name, wanted, p.width, p.fit_rows, std::max<Index>(most, 0)));
+    throw InputError(
+        fmt::format("space {}: pca.components = {}, but there are {} features and {} fit rows: allowed "
+                    "are 1 to {}",
+                    space.name, wanted, p.width, p.fit_rows, std::max<Index>(most, 0)));
   }
   p.components = wanted > 0 ? wanted : std::max<Index>(most, 0);
   p.columns = space.design.columns(p.components);
@@ -87,7 +90,8 @@ double ridge_bytes(const SpacePlan& p, Index targets, int ranks, Index longest_r
   return 8 * (3 * c * c + 3 * c * t + 2 * static_cast<double>(longest_run) * (c + t));
 }
 
-std::string role_line(const std::string& role, const std::vector<std::string>& tasks, const Context& context) {
+std::string role_line(const std::string& role, const std::vector<std::string>& tasks,
+                      const Context& context) {
   Index rows = 0, shown = 0;
   for (const int subject : context.catalogue.subjects) {
     for (const auto* run : context.of(tasks)) {
@@ -95,16 +99,17 @@ std::string role_line(const std::string& role, const std::vector<std::string>& t
       shown += run->fmri.contains(subject) ? 1 : 0;
     }
   }
-  return fmt::format("  {:<6} {:>4} runs, {:>8} TRs over {} subjects, fMRI for {} of {} run × subject\n", role,
-                     tasks.size(), rows, context.catalogue.subjects.size(), shown,
+  return fmt::format("  {:<6} {:>4} runs, {:>8} TRs over {} subjects, fMRI for {} of {} run × subject\n",
+                     role, tasks.size(), rows, context.catalogue.subjects.size(), shown,
                      tasks.size() * context.catalogue.subjects.size());
 }
 
 std::string describe(const Config& config, const Context& context, const ExtractionPlan& plan,
                      const std::vector<SpacePlan>& spaces, const parallel::Communicator& comm) {
   const auto& experiment = config.experiment;
-  std::string text = fmt::format("experiment {}: {} subjects, {} spaces, {} runs\n", experiment.name,
-                                 context.catalogue.subjects.size(), experiment.spaces.size(), context.runs.size());
+  std::string text =
+      fmt::format("experiment {}: {} subjects, {} spaces, {} runs\n", experiment.name,
+                  context.catalogue.subjects.size(), experiment.spaces.size(), context.runs.size());
   text += role_line("base", context.split.base, context) + role_line("stack", context.split.stack, context) +
           role_line("test", context.split.test, context);
   Index chunks = 0, tr = 0, longest = 0;
@@ -122,8 +127,9 @@ std::string describe(const Config& config, const Context& context, const Extract
   Index targets = 0;
   for (const auto& [subject, count] : context.catalogue.targets) targets = std::max(targets, count);
   for (const auto& p : spaces) {
-    text += fmt::format("  {:<16} {:>7} features → {:>5} components × {} delays = {:>6} columns, {} base TRs\n",
-                        p.space->name, p.width, p.components, p.space->design.delays().size(), p.columns, p.base_rows);
+    text += fmt::format(
+        "  {:<16} {:>7} features → {:>5} components × {} delays = {:>6} columns, {} base TRs\n",
+        p.space->name, p.width, p.components, p.space->design.delays().size(), p.columns, p.base_rows);
     const auto subjects = static_cast<double>(context.catalogue.subjects.size());
     flops += subjects * ridge_flops(p, targets, experiment.ridge.alphas.size());
     bytes = std::max(bytes, ridge_bytes(p, targets, comm.size(), longest));
@@ -141,16 +147,20 @@ Summary validate(const Config& config, const parallel::Communicator& comm) {
   const Context context = make_context(config, comm);
   const ExtractionPlan plan = plan_extraction(config, context, comm);
   std::vector<SpacePlan> spaces;
-  for (const auto& space : config.experiment.spaces) spaces.push_back(plan_space(space, plan, context, config));
+  for (const auto& space : config.experiment.spaces)
+    spaces.push_back(plan_space(space, plan, context, config));
 
   Summary summary{.stage = "validate"};
   summary.text = describe(config, context, plan, spaces, comm);
-  summary.details = {{"runs", {{"base", context.split.base}, {"stack", context.split.stack}, {"test", context.split.test}}},
-                     {"files_current", plan.current_files},
-                     {"files_to_make", plan.missing_files}};
+  summary.details = {
+      {"runs", {{"base", context.split.base}, {"stack", context.split.stack}, {"test", context.split.test}}},
+      {"files_current", plan.current_files},
+      {"files_to_make", plan.missing_files}};
   for (const auto& p : spaces) {
-    summary.details["spaces"][p.space->name] = {
-        {"features", p.width}, {"components", p.components}, {"columns", p.columns}, {"base_rows", p.base_rows}};
+    summary.details["spaces"][p.space->name] = {{"features", p.width},
+                                                {"components", p.components},
+                                                {"columns", p.columns},
+                                                {"base_rows", p.base_rows}};
   }
   summary.seconds = clock.seconds();
   return summary;

@@ -13,9 +13,11 @@ namespace fs = std::filesystem;
 const fs::path clips = "/usr/share/doc/opencv-doc/examples/data";
 const fs::path speech = "/usr/share/pocketsphinx/test/data";
 
-MatrixD extract(const std::string& model, const std::string& option, const fs::path& file, const TempFolder& folder) {
+MatrixD extract(const std::string& model, const std::string& option, const fs::path& file,
+                const TempFolder& folder) {
   const auto output = folder / (model + ".h5");
-  const auto result = run_program({"extract", "--model", model, option, file.string(), "--output", output.string()}, 2);
+  const auto result =
+      run_program({"extract", "--model", model, option, file.string(), "--output", output.string()}, 2);
   EXPECT_EQ(result.code, 0) << result.err;
   if (result.code != 0) return {};
   return io::Hdf5Reader(output).read<double>("/features");

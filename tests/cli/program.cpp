@@ -86,13 +86,30 @@ Result run_program(const Arguments& arguments, int ranks, const std::function<vo
 }
 
 std::vector<int> rank_processes(int mpirun_pid) {
-  std::ifstream children("/proc/" + std::to_string(mpirun_pid) + "/task/" + std::to_string(mpirun_pid) + "/children");
+  std::ifstream children("/proc/" + std::to_string(mpirun_pid) + "/task/" + std::to_string(mpirun_pid) +
+                         "/children");
   std::vector<int> found;
   for (int pid = 0; children >> pid;) found.push_back(pid);
   return found;
 }
 
-fs::path shared_folder() { return environment("CINECORTEX_SHARED_DATA"); }
+void expect_input_error(const Result& result, const std::vector<std::string>& words) {
+  EXPECT_EQ(result.code, 2) << result.err;
+  std::size_t errors = 0;
+  std::string message;
+  for (std::size_t at = 0; (at = result.err.find("error:", at)) != std::string::npos; ++at) {
+    ++errors;
+    message = result.err.substr(at, result.err.find('\n', at) - at);
+  }
+  EXPECT_EQ(errors, 1u) << result.err;
+  for (const auto& word : words)
+    EXPECT_NE(message.find(word), std::string::npos) << word << " is not in: " << message;
+  EXPECT_EQ(result.err.find("terminate called"), std::string::npos) << result.err;
+}
+
+fs::path shared_folder() {
+  return environment("CINECORTEX_SHARED_DATA");
+}
 
 void replace(std::string& text, const std::string& what, const std::string& by) {
   const auto at = text.find(what);

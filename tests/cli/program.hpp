@@ -19,18 +19,26 @@ using Arguments = std::vector<std::string>;
 
 /// @param ranks    0: without mpirun
 /// @param watcher  called every 10 ms with the process id of what was started, until it ends
-Result run_program(const Arguments& arguments, int ranks = 0, const std::function<void(int pid)>& watcher = {});
+Result run_program(const Arguments& arguments, int ranks = 0,
+                   const std::function<void(int pid)>& watcher = {});
 
 /// The same for any program, e.g. ffmpeg.
 Result run_command(const Arguments& command, const std::function<void(int pid)>& watcher = {});
+
+/// Exit code 2, and exactly one line of error that contains every word.
+void expect_input_error(const Result& result, const std::vector<std::string>& words);
 
 /// Process ids of the ranks that an mpirun started.
 std::vector<int> rank_processes(int mpirun_pid);
 
 /// The data set and the finished experiment that the tests share, made by the test `cli.data`.
 std::filesystem::path shared_folder();
-inline std::filesystem::path shared_data() { return shared_folder() / "data"; }
-inline std::filesystem::path shared_output() { return shared_folder() / "out"; }
+inline std::filesystem::path shared_data() {
+  return shared_folder() / "data";
+}
+inline std::filesystem::path shared_output() {
+  return shared_folder() / "out";
+}
 
 /// An experiment file in `folder` on that data set, writing to folder/out.
 /// @param edit  changes the text, e.g. to make it wrong

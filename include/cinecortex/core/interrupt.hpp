@@ -4,8 +4,8 @@
 /// continues. The flag is the one piece of global state a signal handler can reach.
 namespace cinecortex::interrupt {
 
-void install_handlers();           ///< for main
-bool requested() noexcept;         ///< on this rank
-void check();                      ///< @throws Interrupted if requested
+void install_handlers();    ///< for main
+bool requested() noexcept;  ///< on this rank
+void check();               ///< @throws Interrupted if requested
 
 }  // namespace cinecortex::interrupt

@@ -16,9 +16,9 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void set(double done);       ///< work done so far
+  void set(double done);  ///< work done so far
   void add(double amount) { set(done_ + amount); }
-  void finish();               ///< ends the bar; called by the destructor too
+  void finish();  ///< ends the bar; called by the destructor too
 
  private:
   void draw(bool last);

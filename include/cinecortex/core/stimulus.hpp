@@ -10,8 +10,8 @@ namespace cinecortex {
 
 enum class PixelFormat { gray8, rgb24 };
 enum class FrameFit {
-  stretch,                  ///< scale to height × width, aspect ratio not kept
-  short_side_centre_crop,   ///< short side to min(height, width), then the centre
+  stretch,                 ///< scale to height × width, aspect ratio not kept
+  short_side_centre_crop,  ///< short side to min(height, width), then the centre
 };
 enum class Interpolation { area, bilinear, bicubic };
 

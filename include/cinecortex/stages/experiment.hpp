@@ -21,7 +21,7 @@ struct DataConfig {
   double tr_s = 1.49;
   std::array<Index, 2> trim_tr{5, 5};  ///< rows dropped at the start and end of a run, for fits and scores
   dataset::Repeats repeats = dataset::Repeats::average;
-  Index tolerance_tr = 10;             ///< most TRs by which features and fMRI of a run may differ in length
+  Index tolerance_tr = 10;  ///< most TRs by which features and fMRI of a run may differ in length
 };
 
 struct SplitConfig {

@@ -64,7 +64,7 @@ Summary score(const ScoreConfig& config, const parallel::Communicator& comm);
 struct ExtractConfig {
   models::ModelConfig model;
   std::filesystem::path movie, audio, transcript;  ///< empty: not given
-  std::string reading;  ///< which output of the model; "" for models with one
+  std::string reading;                             ///< which output of the model; "" for models with one
   std::filesystem::path output;
   Runtime runtime;
   Handling handling;

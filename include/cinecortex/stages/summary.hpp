@@ -12,10 +12,10 @@ namespace cinecortex::stages {
 struct Summary {
   std::string stage;
   double seconds = 0;
-  Index done = 0;   ///< outputs made now
-  Index kept = 0;   ///< outputs that were there, of the same inputs and settings
+  Index done = 0;  ///< outputs made now
+  Index kept = 0;  ///< outputs that were there, of the same inputs and settings
   std::vector<std::filesystem::path> outputs;
-  std::string text;                      ///< for people: a table, a few lines; may be empty
+  std::string text;                                   ///< for people: a table, a few lines; may be empty
   nlohmann::json details = nlohmann::json::object();  ///< for `--json` and the manifest
 };
 

@@ -19,7 +19,7 @@ struct SynthConfig {
   int width = 192, height = 108;  ///< pixels
   double frame_rate_hz = 15;
   double tr_s = 1.49;
-  double signal_to_noise = 1.0;   ///< variance of signal over variance of noise, before parcels differ
+  double signal_to_noise = 1.0;  ///< variance of signal over variance of noise, before parcels differ
 };
 
 /// Writes movies, transcripts, fMRI, sample numbers, atlas and, last, truth.h5; the result does not depend on the
