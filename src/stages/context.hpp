@@ -29,6 +29,20 @@ struct Context {
 /// @throws InputError on every rank alike: data set, selectors, a split that leaks.   Collective: over comm.
 Context make_context(const Config& config, const parallel::Communicator& comm);
 
+/// Runs `fn`; an error of input or of a stage gets `where` in front ("space audio, sub-01"), and stays what it is.
+template <class Fn>
+auto naming_failures(const std::string& where, Fn&& fn) -> std::invoke_result_t<Fn> {
+  try {
+    return std::forward<Fn>(fn)();
+  } catch (const InputError& e) {
+    throw InputError(where + ": " + e.what());
+  } catch (const StageError& e) {
+    throw StageError(e.rank(), e.count(), where + ": " + e.what());
+  } catch (const NumericalError& e) {
+    throw NumericalError(where + ": " + e.what());
+  }
+}
+
 /// Runs `fn` on rank 0 and hands its text to all; an error there is thrown on every rank. Collective: over comm.
 std::string from_root(const parallel::Communicator& comm, const std::function<std::string()>& fn);
 

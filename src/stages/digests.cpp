@@ -95,15 +95,24 @@ std::vector<const dataset::Run*> with_features(std::vector<const dataset::Run*> 
   return runs;
 }
 
-std::string Digests::pca(const SpaceConfig& space) const {
+std::string Digests::features(const SpaceConfig& space, const std::vector<const dataset::Run*>& runs) const {
+  Digest digest;
+  for (const auto* run : runs) digest.add(run->id.task).add(features_.at(space.name).at(run->id.task).digest);
+  return digest.hex();
+}
+
+std::string Digests::pca_fit(const SpaceConfig& space) const {
   const auto& options = space.pca.options;
   Digest digest;
   digest.add(pca_version).add(std::int64_t{options.components}).add(static_cast<std::int64_t>(options.scale));
   digest.add(std::int64_t{options.fit_every}).add(static_cast<std::int64_t>(options.solver));
-  digest.add(static_cast<std::int64_t>(options.seed)).add(std::int64_t{space.pca.fit_all});
-  for (const auto& task : context_.split.base) digest.add(task);
-  for (const auto& [run, file] : features_.at(space.name)) digest.add(run).add(file.digest);
-  return digest.hex();
+  digest.add(static_cast<std::int64_t>(options.seed));
+  return digest.add(features(space, space.pca.fit_all ? context_.runs : context_.of(context_.split.base)))
+      .hex();
+}
+
+std::string Digests::pca(const SpaceConfig& space) const {
+  return Digest().add(pca_fit(space)).add(features(space, context_.runs)).hex();
 }
 
 std::string Digests::responses(const std::vector<std::string>& role, int subject) const {
@@ -123,7 +132,8 @@ std::string Digests::responses(const std::vector<std::string>& role, int subject
 std::string Digests::ridge(const SpaceConfig& space, int subject) const {
   const auto& options = config_.experiment.ridge;
   Digest digest;
-  digest.add(ridge_version).add(pca(space)).add(responses(context_.split.base, subject));
+  digest.add(ridge_version).add(pca_fit(space)).add(features(space, context_.of(context_.split.base)));
+  digest.add(responses(context_.split.base, subject));
   digest.add(static_cast<std::int64_t>(space.design.edge()));
   for (const Index delay : space.design.delays()) digest.add(std::int64_t{delay});
   for (const double alpha : options.alphas) digest.add(alpha);
@@ -135,7 +145,9 @@ std::string Digests::stack(int subject) const {
   digest.add(stack_version)
       .add(config_.experiment.stack.method)
       .add(responses(context_.split.stack, subject));
-  for (const auto& space : config_.experiment.spaces) digest.add(space.name).add(ridge(space, subject));
+  for (const auto& space : config_.experiment.spaces) {
+    digest.add(space.name).add(ridge(space, subject)).add(features(space, context_.of(context_.split.stack)));
+  }
   // Weights are refitted for the sets of models that test runs lack.
   for (const auto& space : config_.experiment.spaces) {
     for (const auto& task : context_.split.test) {

@@ -29,13 +29,16 @@ class Digests {
  public:
   Digests(const Config& config, const Context& context, const FeatureTable& features)
       : config_(config), context_(context), features_(features) {}
-  std::string pca(const SpaceConfig& space) const;
+  std::string pca(const SpaceConfig& space) const;  ///< of the file, which holds the scores of every run
   std::string ridge(const SpaceConfig& space, int subject) const;
   std::string stack(int subject) const;
   std::string predictions(int subject) const;
   std::string scores() const;
 
  private:
+  /// What the components depend on: runs that are only transformed may come and go without a new fit downstream.
+  std::string pca_fit(const SpaceConfig& space) const;
+  std::string features(const SpaceConfig& space, const std::vector<const dataset::Run*>& runs) const;
   std::string responses(const std::vector<std::string>& role, int subject) const;
   const Config& config_;
   const Context& context_;

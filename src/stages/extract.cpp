@@ -104,7 +104,14 @@ class Worker {
     if (has(needs, Needs::text)) stimulus.transcript = open_->transcript();
     std::vector<MatrixF> outputs;
     for (const auto& reading : group.extractor->readings()) outputs.emplace_back(rows.size(), reading.width);
-    group.extractor->extract(stimulus, rows, outputs);
+    try {
+      group.extractor->extract(stimulus, rows, outputs);
+    } catch (const Error&) {
+      throw;  // says where by itself
+    } catch (const std::exception& e) {
+      throw Error(fmt::format("run {}, TRs {} to {}, space {}: {}", work.run->id.task, rows.begin, rows.end,
+                              group.outputs.front().space->name, e.what()));
+    }
     for (std::size_t i = 0; i < group.outputs.size(); ++i) {
       const auto& output = group.outputs[i];
       save_chunk(outputs_.chunk(output.space->name, work.run->id.task, part.digests[i], rows.begin),
@@ -142,6 +149,10 @@ class Worker {
     for (Index begin = 0; begin < part.rows; begin += config_.runtime.chunk_tr) {
       chunks.push_back(outputs_.chunk(space.name, run, part.digests[output], begin));
       const io::NpyFile chunk(chunks.back());
+      if (chunk.rows() != std::min(config_.runtime.chunk_tr, part.rows - begin)) {
+        throw Error(fmt::format("{}: {} rows, which is not what was extracted; run again with --force",
+                                chunks.back().string(), chunk.rows()));
+      }
       const MatrixF rows = chunk.read({0, chunk.rows()}, {0, chunk.columns()}).cast<float>();
       writer.write<float>("/features", rows, begin, 0);
     }
@@ -184,14 +195,6 @@ void make_chunk_folders(const Config& config, const Outputs& outputs) {
     std::filesystem::create_directories(folder, error);
     if (error)
       throw InputError(fmt::format("{}: the folder cannot be made ({})", folder.string(), error.message()));
-  }
-}
-
-/// Nothing of a finished extraction is needed any more, chunks of older settings included.
-void remove_chunk_folders(const Config& config, const Outputs& outputs) {
-  for (const auto& space : config.experiment.spaces) {
-    std::error_code ignored;  // a leftover folder harms nobody
-    std::filesystem::remove_all(outputs.features_folder(space.name) / "chunks", ignored);
   }
 }
 
@@ -240,7 +243,7 @@ Summary extract(const Config& config, const parallel::Communicator& comm) {
         return countdown.completed(task);
       });
   progress.finish();
-  if (comm.root()) remove_chunk_folders(config, context.outputs);
+  if (comm.root()) remove_chunks(config, context.outputs);
 
   Summary summary{.stage = "extract", .done = plan.missing_files, .kept = plan.current_files};
   for (const auto& space : config.experiment.spaces) {

@@ -118,6 +118,49 @@ void check_lengths(const dataset::Run& run, const ExtractorGroup& group, Index r
   }
 }
 
+/// Whether a run has features in every space, or in any.
+bool complete(const RunWork& work) {
+  return std::all_of(work.groups.begin(), work.groups.end(),
+                     [](const GroupRun& part) { return part.rows > 0; });
+}
+bool empty(const RunWork& work) {
+  return std::all_of(work.groups.begin(), work.groups.end(),
+                     [](const GroupRun& part) { return part.rows == 0; });
+}
+
+/// What later stages would stumble over after hours: a subject or a space without runs to fit, a test run that no
+/// space can predict.
+void check_roles(const std::vector<RunWork>& work, const std::vector<ExtractorGroup>& groups,
+                 const Context& context) {
+  const auto in = [](const std::vector<std::string>& role, const RunWork& run) {
+    return std::find(role.begin(), role.end(), run.run->id.task) != role.end();
+  };
+  for (const auto& run : work) {
+    if (in(context.split.test, run) && empty(run)) {
+      throw InputError(fmt::format("{}: no space has features for this test run; leave it out of split.test",
+                                   run.run->id.qualified()));
+    }
+  }
+  for (const int subject : context.catalogue.subjects) {
+    const auto name = dataset::layout::subject_name(subject);
+    const auto fits = [&](const RunWork& run) { return run.run->fmri.contains(subject) && complete(run); };
+    if (std::none_of(work.begin(), work.end(),
+                     [&](const auto& r) { return in(context.split.stack, r) && fits(r); })) {
+      throw InputError(
+          fmt::format("{}: no stack run has fMRI and the features of every space (split.stack)", name));
+    }
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      const auto usable = [&](const RunWork& run) {
+        return in(context.split.base, run) && run.run->fmri.contains(subject) && run.groups[g].rows > 0;
+      };
+      if (std::none_of(work.begin(), work.end(), usable)) {
+        throw InputError(fmt::format("{}: no base run has fMRI and features of space {} (split.base)", name,
+                                     groups[g].outputs.front().space->name));
+      }
+    }
+  }
+}
+
 std::string feature_digest(const ExtractorGroup& group, std::size_t output, const Probe& probe,
                            const DataConfig& data) {
   const auto needs = group.extractor->needs();
@@ -179,6 +222,13 @@ std::vector<ExtractionTask> list_tasks(const ExtractionPlan& plan, Index chunk_t
 
 }  // namespace
 
+void remove_chunks(const Config& config, const Outputs& outputs) {
+  for (const auto& space : config.experiment.spaces) {
+    std::error_code ignored;  // a leftover folder harms nobody
+    std::filesystem::remove_all(outputs.features_folder(space.name) / "chunks", ignored);
+  }
+}
+
 std::vector<ExtractorGroup> make_groups(const std::vector<SpaceConfig>& spaces, const Runtime& runtime) {
   std::vector<ExtractorGroup> groups;
   for (const auto& space : spaces) {
@@ -227,9 +277,11 @@ ExtractionPlan plan_extraction(const Config& config, const Context& context,
     }
     plan.work.push_back(std::move(work));
   }
+  check_roles(plan.work, plan.groups, context);
 
   // What is there already is looked up once, by rank 0: file systems show files at different times to different nodes.
   const std::string there = from_root(comm, [&] {
+    if (config.runtime.force) remove_chunks(config, context.outputs);
     nlohmann::json current = nlohmann::json::array();
     for (auto& work : plan.work) {
       for (auto& part : work.groups) {

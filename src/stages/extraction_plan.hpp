@@ -50,6 +50,9 @@ struct ExtractionPlan {
 /// @throws InputError: unknown reading, missing weights.   Collective: no.
 std::vector<ExtractorGroup> make_groups(const std::vector<SpaceConfig>& spaces, const Runtime& runtime);
 
+/// Removes what interrupted extractions left, chunks of older settings included.   Collective: no.
+void remove_chunks(const Config& config, const Outputs& outputs);
+
 /// Opens every movie's header (dealt to ranks), decides each space's rows, and checks them against the fMRI.
 /// @throws InputError: a missing movie or sound that a space needs, lengths that differ.   Collective: over comm.
 ExtractionPlan plan_extraction(const Config& config, const Context& context,

@@ -33,6 +33,20 @@ FitRows fit_rows(const SpaceConfig& space, int subject, const Config& config, co
   return rows;
 }
 
+/// Presentations of the same run have the same features: leaving one out while the other stays is no test.
+void check_blocks(const FitRows& rows, const Experiment& experiment) {
+  const auto& criterion = experiment.ridge.criterion;
+  if (experiment.data.repeats == dataset::Repeats::average || criterion == "loo" || criterion == "gcv")
+    return;
+  for (const auto& presentation : rows.presentations) {
+    if (presentation.repeat == 0) continue;
+    throw InputError(
+        fmt::format("ridge.criterion {} leaves whole runs out, but {} is there twice (data.repeats = "
+                    "\"keep\") and would be predicted from itself; use data.repeats = \"average\"",
+                    criterion, presentation.run->id.task));
+  }
+}
+
 void warn_about_edges(const encoding::RidgeFit& fit, const SpaceConfig& space, int subject) {
   const Index edge = fit.edge_low + fit.edge_high;
   // A few targets at the edge are normal (parcels without signal want the largest alpha); many are a hint.
@@ -74,7 +88,10 @@ Summary ridge(const Config& config, const parallel::Communicator& comm) {
       const DesignSource x(*scores, space, experiment.data, rows.presentations, rows.times);
       const ResponseSource y(subject, context.catalogue.targets.at(subject), experiment.data,
                              rows.presentations, rows.times);
-      const auto fit = encoding::fit_ridge(x, y, experiment.ridge, comm);
+      const auto where = fmt::format("space {}, {}", space.name, dataset::layout::subject_name(subject));
+      check_blocks(rows, experiment);
+      const auto fit =
+          naming_failures(where, [&] { return encoding::fit_ridge(x, y, experiment.ridge, comm); });
       if (comm.root()) warn_about_edges(fit, space, subject);
       write_ridge(file, fit, experiment.ridge, space.design,
                   {{digest_attribute, digest},

@@ -29,7 +29,8 @@ class SubjectScorer {
         features_(features),
         subject_(subject),
         comm_(comm),
-        local_(partition(context.catalogue.targets.at(subject), comm.size(), comm.rank())),
+        targets_(context.catalogue.targets.at(subject)),
+        local_(partition(targets_, comm.size(), comm.rank())),
         predictions_(context.outputs.predictions(subject)) {}
 
   /// r of one model on one group of runs, all targets on every rank; nothing if no run has this model.
@@ -55,7 +56,7 @@ class SubjectScorer {
     const Index constant = comm_.sum(std::int64_t{moments.constant_targets()});
     if (constant > 0 && comm_.root()) {
       log::warn("{}, {}, {}: {} of {} targets are constant in truth or prediction and count as r = 0", name(),
-                model, group, constant, targets());
+                model, group, constant, targets_);
     }
     return Score{name(), model, group, used, moments.rows(), everywhere(moments.pearson())};
   }
@@ -90,8 +91,6 @@ class SubjectScorer {
     to.bottomRows(rows.rows()) = rows.cast<double>();
   }
 
-  Index targets() const { return comm_.sum(std::int64_t{local_.size()}); }
-
   VectorD everywhere(const VectorD& local) const {
     const auto all =
         comm_.gather(std::span<const double>(local.data(), static_cast<std::size_t>(local.size())));
@@ -102,6 +101,7 @@ class SubjectScorer {
   const FeatureTable& features_;
   int subject_;
   const parallel::Communicator& comm_;
+  Index targets_;
   Range local_;
   io::Hdf5Reader predictions_;
 };

@@ -118,7 +118,9 @@ Summary stack(const Config& config, const parallel::Communicator& comm) {
     }
     const auto data = parallel::agree(
         comm, [&] { return std::make_unique<StackRuns>(config, context, features, subject); });
-    const auto fit = encoding::fit_stack(*data, experiment.stack.method, sets, comm);
+    const auto fit = naming_failures("stack of " + dataset::layout::subject_name(subject), [&] {
+      return encoding::fit_stack(*data, experiment.stack.method, sets, comm);
+    });
     std::vector<std::string> blocks;
     for (Index block = 0; block < data->blocks(); ++block) blocks.push_back(data->name(block));
     write_stack(file, fit, data->targets(), models, set_names, blocks,

@@ -1,7 +1,9 @@
 #include "submission.hpp"
 
+#include <fstream>
 #include <map>
 
+#include "cinecortex/core/digest.hpp"
 #include "cinecortex/io/hdf5.hpp"
 #include "cinecortex/io/pickle.hpp"
 
@@ -35,12 +37,20 @@ void write_part(const Context& context, const std::filesystem::path& file, const
   writer.finish();
 }
 
-bool up_to_date(const Context& context, const std::filesystem::path& zip) {
-  if (!std::filesystem::exists(zip)) return false;
+/// What a submission is made from: subjects, their predictions, and the runs asked for.
+std::string part_digest(const Context& context, const Runs& runs) {
+  Digest digest;
   for (const int subject : context.catalogue.subjects) {
-    if (last_write_time(context.outputs.predictions(subject)) > last_write_time(zip)) return false;
+    digest.add(std::int64_t{subject}).add(stored_digest(context.outputs.predictions(subject)));
   }
-  return true;
+  for (const auto* run : runs) digest.add(run->id.task);
+  return digest.hex();
+}
+
+std::string read_line(const std::filesystem::path& file) {
+  std::string line;
+  std::getline(std::ifstream(file) >> std::ws, line);
+  return line;
 }
 
 }  // namespace
@@ -54,11 +64,16 @@ std::vector<std::filesystem::path> write_submissions(const Context& context,
     zip.replace_extension(".zip");
     zips.push_back(zip);
     parallel::agree(comm, [&, &runs = runs] {
-      if (!comm.root() || up_to_date(context, zip)) return;
+      if (!comm.root()) return;
+      const auto digest = part_digest(context, runs);
+      auto note = file;  // the challenge's formats have no room for a fingerprint
+      note.replace_extension(".digest");
+      if (std::filesystem::exists(zip) && read_line(note) == digest) return;
       std::filesystem::create_directories(file.parent_path());
       std::filesystem::remove(zip);  // it must not outlive predictions that it was not made from
       write_part(context, file, runs);
       io::zip_file(zip, file);
+      std::ofstream(note) << digest << '\n';
     });
   }
   return zips;

@@ -47,6 +47,11 @@ double mean_of_type(const Subjects& values, const std::vector<std::string>& type
   double sum = 0;
   Index count = 0;
   for (const auto& [subject, r] : values) {
+    if (r.size() != static_cast<Index>(types.size())) {
+      throw InputError(
+          fmt::format("truth.h5 knows {} parcels, but the data have {}: it is of another data set",
+                      types.size(), r.size()));
+    }
     for (Index parcel = 0; parcel < r.size(); ++parcel) {
       if (types[static_cast<std::size_t>(parcel)] != type) continue;
       sum += r[parcel];

@@ -100,6 +100,18 @@ TEST(Resume, OnlyWhatDependsOnAChangeIsRedone) {
   EXPECT_NE(time("stack/sub-01.h5"), stack);
 }
 
+TEST(Resume, AnotherTestRunLeavesTheModelsAlone) {
+  const TempFolder folder;
+  const auto experiment = copy_of_shared(folder);
+  const auto ridge = fs::last_write_time(folder / "out/ridge/audio/sub-01.h5");
+  const auto prediction = fs::last_write_time(folder / "out/predictions/sub-01.h5");
+  const auto result =
+      run_program({"run", experiment, "--set", "split.test=\"friends:6,7 movie10:life,wolf ood:*\""});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(fs::last_write_time(folder / "out/ridge/audio/sub-01.h5"), ridge);
+  EXPECT_NE(fs::last_write_time(folder / "out/predictions/sub-01.h5"), prediction);
+}
+
 TEST(Resume, AStageThatLacksItsInputSaysWhatToRun) {
   const TempFolder folder;
   const auto experiment = copy_of_shared(folder);
