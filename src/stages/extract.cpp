@@ -249,6 +249,12 @@ Summary extract(const Config& config, const parallel::Communicator& comm) {
   for (const auto& space : config.experiment.spaces) {
     summary.outputs.push_back(context.outputs.features_folder(space.name));
   }
+  for (const auto& work : plan.work) {
+    if (!work.movie_digest.empty()) summary.details["inputs"][work.run->movie.string()] = work.movie_digest;
+    if (!work.transcript_digest.empty()) {
+      summary.details["inputs"][work.run->transcript.string()] = work.transcript_digest;
+    }
+  }
   summary.details["tr_extracted"] = total_tr;
   summary.details["idle_s_max"] = comm.max(report.idle_s);
   summary.seconds = clock.seconds();

@@ -265,7 +265,7 @@ ExtractionPlan plan_extraction(const Config& config, const Context& context,
   const auto probes = probe_all(context.runs, needs, data.tr_s, comm);
 
   for (std::size_t r = 0; r < context.runs.size(); ++r) {
-    RunWork work{context.runs[r], probes[r].info, {}};
+    RunWork work{context.runs[r], probes[r].info, {}, probes[r].movie_digest, probes[r].transcript_digest};
     for (std::size_t g = 0; g < plan.groups.size(); ++g) {
       const auto& group = plan.groups[g];
       GroupRun part{g, rows_of(group, *work.run, work.info), {}, false};

@@ -32,6 +32,8 @@ struct RunWork {
   const dataset::Run* run = nullptr;
   models::RunInfo info;
   std::vector<GroupRun> groups;
+  std::string movie_digest;       ///< "" where no space needs the movie
+  std::string transcript_digest;  ///< likewise
 };
 
 /// A piece of work for one rank: some TRs of a run for every group that lacks them, or the joining of a run's chunks.

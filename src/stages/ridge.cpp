@@ -102,6 +102,7 @@ Summary ridge(const Config& config, const parallel::Communicator& comm) {
     }
   }
   progress.finish();
+  summary.details["inputs"] = context.fmri_digests;
   summary.seconds = clock.seconds();
   return summary;
 }
