@@ -1,11 +1,15 @@
 // The same experiment on 1, 2, 3 and 4 ranks.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "program.hpp"
 #include "temp_folder.hpp"
 
 namespace cinecortex::testing {
 namespace {
+
+namespace fs = std::filesystem;
 
 class Ranks : public ::testing::TestWithParam<int> {};
 
@@ -22,6 +26,23 @@ TEST_P(Ranks, GiveTheSameResults) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Counts, Ranks, ::testing::Values(1, 2, 3, 4));
+
+TEST(ConstantParcel, IsCountedAndHangsNobody) {
+  const TempFolder folder;
+  const auto data = folder / "data";
+  fs::copy(shared_data(), data, fs::copy_options::recursive | fs::copy_options::create_hard_links);
+  const auto func = data / "fmri" / "sub-01" / "func";
+  for (const auto& file : hdf5_files(func)) {
+    const auto flattened =
+        run_command({std::getenv("CINECORTEX_FLATTEN_PARCEL"), (func / file).string(), "4"});
+    ASSERT_EQ(flattened.code, 0) << flattened.err;
+  }
+  const auto experiment = write_experiment(
+      folder.path(), [&](std::string& text) { replace(text, shared_data().string(), data.string()); });
+  const auto result = run_program({"run", experiment.string(), "--threads", "1"}, 2);
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(result.err.find("1 of 30 targets are constant"), std::string::npos) << result.err;
+}
 
 TEST(ManyRanks, MoreThanThereIsWorkAreAllowed) {
   const TempFolder folder;
