@@ -114,16 +114,9 @@ class Worker {
     }
     for (std::size_t i = 0; i < group.outputs.size(); ++i) {
       const auto& output = group.outputs[i];
-      save_chunk(outputs_.chunk(output.space->name, work.run->id.task, part.digests[i], rows.begin),
-                 outputs[output.reading]);
+      io::write_npy(outputs_.chunk(output.space->name, work.run->id.task, part.digests[i], rows.begin),
+                    outputs[output.reading]);
     }
-  }
-
-  static void save_chunk(const std::filesystem::path& file, const MatrixF& values) {
-    auto partial = file;
-    partial += ".partial";
-    io::write_npy(partial, values);
-    std::filesystem::rename(partial, file);
   }
 
   void join(const RunWork& work, const GroupRun& part, std::size_t output) {

@@ -1,10 +1,9 @@
 #include "manifest.hpp"
 
-#include <fmt/format.h>
-
 #include <fstream>
 
 #include "cinecortex/core/clock.hpp"
+#include "cinecortex/io/text_file.hpp"
 #include "outputs.hpp"
 
 namespace cinecortex::stages {
@@ -51,13 +50,7 @@ void update_manifest(const Config& config, const Summary& summary, const paralle
                                      {"program", nlohmann::json::parse(config.runtime.program)},
                                      {"experiment", config.experiment.resolved},
                                      {"stages", stages}};
-    auto partial = outputs.manifest();
-    partial += ".partial";
-    std::ofstream out(partial);
-    out << manifest.dump(2) << '\n';
-    out.close();
-    if (!out) throw InputError(fmt::format("{}: cannot be written", partial.string()));
-    std::filesystem::rename(partial, outputs.manifest());
+    io::write_text(outputs.manifest(), manifest.dump(2) + '\n');
   });
 }
 

@@ -1,13 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/encoding/scores.hpp"
+#include "cinecortex/io/text_file.hpp"
 #include "cinecortex/stages/stages.hpp"
 #include "model_files.hpp"
 #include "score_plot.hpp"
@@ -147,16 +147,6 @@ void score_subject(const Config& config, const Context& context, const FeatureTa
   }
 }
 
-void write_text(const std::filesystem::path& file, const std::string& text) {
-  auto partial = file;
-  partial += ".partial";
-  std::ofstream out(partial);
-  out << text;
-  out.close();
-  if (!out) throw InputError(fmt::format("{}: cannot be written (disk full?)", partial.string()));
-  std::filesystem::rename(partial, file);
-}
-
 void write_scores(const Outputs& outputs, const Scoreboard& board, const std::string& digest,
                   const parallel::Communicator& comm) {
   io::Hdf5Writer writer(outputs.scores(), comm,
@@ -172,8 +162,8 @@ void write_scores(const Outputs& outputs, const Scoreboard& board, const std::st
   writer.commit();
   parallel::agree(comm, [&] {
     if (!comm.root()) return;
-    write_text(outputs.scores_table(), board.csv());
-    write_text(outputs.scores_plot(), score_plot(board));
+    io::write_text(outputs.scores_table(), board.csv());
+    io::write_text(outputs.scores_plot(), score_plot(board));
   });
 }
 

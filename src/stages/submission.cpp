@@ -6,6 +6,7 @@
 #include "cinecortex/core/digest.hpp"
 #include "cinecortex/io/hdf5.hpp"
 #include "cinecortex/io/pickle.hpp"
+#include "cinecortex/io/text_file.hpp"
 
 namespace cinecortex::stages {
 namespace {
@@ -73,7 +74,7 @@ std::vector<std::filesystem::path> write_submissions(const Context& context,
       std::filesystem::remove(zip);  // it must not outlive predictions that it was not made from
       write_part(context, file, runs);
       io::zip_file(zip, file);
-      std::ofstream(note) << digest << '\n';
+      io::write_text(note, digest + '\n');
     });
   }
   return zips;

@@ -50,7 +50,7 @@ TEST(Resume, AfterARankWasKilledDuringExtraction) {
   ASSERT_FALSE(fs::exists(folder / "out/pca"));
   const auto again = run_program({"run", experiment, "--threads", "1"}, 2);
   ASSERT_EQ(again.code, 0) << again.err;
-  EXPECT_FALSE(has_file(folder / "out", ".npy.partial"));
+  EXPECT_FALSE(has_file(folder / "out", ".partial"));
   expect_as_undisturbed(folder / "out");
 }
 

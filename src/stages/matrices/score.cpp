@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/encoding/scores.hpp"
+#include "cinecortex/io/text_file.hpp"
 #include "cinecortex/parallel/agree.hpp"
 #include "inputs.hpp"
 
@@ -63,20 +63,15 @@ std::vector<Score> correlate(const Inputs& inputs, const parallel::Communicator&
 
 /// One row a target, one column a run, and one of all rows.
 void write_table(const std::filesystem::path& file, const std::vector<Score>& scores) {
-  if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
-  const std::filesystem::path partial = file.string() + ".partial";
-  std::ofstream out(partial);
-  out << "target";
-  for (const auto& score : scores) out << ",r_" << score.rows_of;
-  out << '\n';
+  std::string table = "target";
+  for (const auto& score : scores) table += ",r_" + score.rows_of;
+  table += '\n';
   for (Index target = 0; target < scores.back().r.size(); ++target) {
-    out << target;
-    for (const auto& score : scores) out << ',' << fmt::format("{}", score.r[target]);
-    out << '\n';
+    table += fmt::format("{}", target);
+    for (const auto& score : scores) table += fmt::format(",{}", score.r[target]);
+    table += '\n';
   }
-  out.close();
-  if (!out) throw InputError(fmt::format("{}: cannot be written", partial.string()));
-  std::filesystem::rename(partial, file);
+  io::write_text(file, table);
 }
 
 }  // namespace
