@@ -89,13 +89,23 @@ std::vector<Index> Design::rows(Index feature_rows, Range wanted) const {
 }
 
 MatrixD Design::rows_at(const ConstViewD& features, const std::vector<Index>& times, Index lowest) const {
+  return make_rows<double>(features, times, lowest);
+}
+
+MatrixF Design::rows_at(const ConstViewF& features, const std::vector<Index>& times, Index lowest) const {
+  return make_rows<float>(features, times, lowest);
+}
+
+template <class Scalar>
+Matrix<Scalar> Design::make_rows(const ConstView<Scalar>& features, const std::vector<Index>& times,
+                                 Index lowest) const {
   const Index length = features.rows();
   const Index k = features.cols();
   if (edge_ == Edge::shift && length == 0 && !times.empty()) {
     throw InputError("a run without feature rows has no window that could be shifted into it");
   }
   const ShiftedRows shifted(delays_, length, lowest);
-  MatrixD design(static_cast<Index>(times.size()), columns(k));
+  Matrix<Scalar> design(static_cast<Index>(times.size()), columns(k));
   for (Index i = 0; i < design.rows(); ++i) {
     const Index time = times[static_cast<std::size_t>(i)];
     for (std::size_t position = 0; position < delays_.size(); ++position) {

@@ -37,7 +37,8 @@ Source open_source(const std::string& where) {
   throw InputError("'" + where + "' is no matrix: X.npy and FILE.h5:/DATASET are allowed");
 }
 
-void check_finite(const MatrixD& values, const std::string& where, Range rows, Range columns) {
+template <class Scalar>
+void check_finite(const Matrix<Scalar>& values, const std::string& where, Range rows, Range columns) {
   if (values.allFinite()) return;
   for (Index r = 0; r < values.rows(); ++r) {
     for (Index c = 0; c < values.cols(); ++c) {
@@ -75,16 +76,26 @@ const std::string& MatrixFile::where() const {
   return impl_->where;
 }
 
-MatrixD MatrixFile::read(Range rows, Range columns) const {
-  MatrixD values;
+bool MatrixFile::single() const {
+  if (const auto* npy = std::get_if<NpyFile>(&impl_->source)) return npy->single();
+  const Stored type = std::get<Hdf5Matrix>(impl_->source).info.type;
+  return type == Stored::float16 || type == Stored::float32;
+}
+
+template <class Scalar>
+Matrix<Scalar> MatrixFile::read(Range rows, Range columns) const {
+  Matrix<Scalar> values;
   if (const auto* npy = std::get_if<NpyFile>(&impl_->source)) {
-    values = npy->read(rows, columns);
+    values = npy->read<Scalar>(rows, columns);
   } else {
     const auto& data = std::get<Hdf5Matrix>(impl_->source);
-    values = data.reader.read<double>(data.info.path, rows, columns);
+    values = data.reader.read<Scalar>(data.info.path, rows, columns);
   }
   check_finite(values, impl_->where, rows, columns);
   return values;
 }
+
+template MatrixF MatrixFile::read<float>(Range, Range) const;
+template MatrixD MatrixFile::read<double>(Range, Range) const;
 
 }  // namespace cinecortex::io

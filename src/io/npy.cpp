@@ -147,14 +147,15 @@ bool NpyFile::single() const noexcept {
   return kind_ == 'f' ? item_bytes_ <= 4 : item_bytes_ <= 2;
 }
 
-MatrixD NpyFile::read(Range rows, Range columns) const {
+template <class Scalar>
+Matrix<Scalar> NpyFile::read(Range rows, Range columns) const {
   if (rows.begin < 0 || rows.size() < 0 || rows.end > rows_ || columns.begin < 0 || columns.size() < 0 ||
       columns.end > columns_) {
     throw InputError(
         fmt::format("{} has {} rows and {} columns, but rows {} to {} and columns {} to {} are needed",
                     file_.string(), rows_, columns_, rows.begin, rows.end, columns.begin, columns.end));
   }
-  MatrixD values(rows.size(), columns.size());
+  Matrix<Scalar> values(rows.size(), columns.size());
   with_item(kind_, item_bytes_, [&](auto item) {
     using Item = decltype(item);
     const std::byte* data = static_cast<const std::byte*>(map_) + data_offset_;
@@ -165,12 +166,15 @@ MatrixD NpyFile::read(Range rows, Range columns) const {
         const Index at = (rows.begin + r) * row_step + (columns.begin + c) * column_step;
         Item value;  // copied: the data of a foreign header may be unaligned
         std::memcpy(&value, data + at * static_cast<Index>(sizeof(Item)), sizeof(Item));
-        values(r, c) = static_cast<double>(value);
+        values(r, c) = static_cast<Scalar>(value);
       }
     }
   });
   return values;
 }
+
+template MatrixF NpyFile::read<float>(Range, Range) const;
+template MatrixD NpyFile::read<double>(Range, Range) const;
 
 void write_npy(const std::filesystem::path& file, const MatrixF& values) {
   write_matrix(file, values, "<f4");

@@ -18,8 +18,9 @@ std::string block_name(const Presentation& presentation, const DataConfig& data)
 
 }  // namespace
 
-MatrixD read_finite(const io::Hdf5Reader& reader, const std::string& path, Range rows, Range columns) {
-  MatrixD values = reader.read<double>(path, rows, columns);
+template <class Scalar>
+Matrix<Scalar> read_finite(const io::Hdf5Reader& reader, const std::string& path, Range rows, Range columns) {
+  Matrix<Scalar> values = reader.read<Scalar>(path, rows, columns);
   if (!values.allFinite()) {
     for (Index row = 0; row < values.rows(); ++row) {
       for (Index column = 0; column < values.cols(); ++column) {
@@ -33,6 +34,9 @@ MatrixD read_finite(const io::Hdf5Reader& reader, const std::string& path, Range
   }
   return values;
 }
+
+template MatrixF read_finite<float>(const io::Hdf5Reader&, const std::string&, Range, Range);
+template MatrixD read_finite<double>(const io::Hdf5Reader&, const std::string&, Range, Range);
 
 FeatureSource::FeatureSource(const Context& context, const FeatureTable& features, std::string space,
                              std::vector<const dataset::Run*> runs)
@@ -51,9 +55,18 @@ std::string FeatureSource::name(Index block) const {
   return runs_[static_cast<std::size_t>(block)]->id.task;
 }
 
+template <class Scalar>
+Matrix<Scalar> FeatureSource::read_rows(Index block, Range columns) const {
+  return read_finite<Scalar>(io::Hdf5Reader(outputs_.features(space_, name(block))), "/features",
+                             {0, rows(block)}, columns);
+}
+
 MatrixD FeatureSource::read(Index block, Range columns) const {
-  return read_finite(io::Hdf5Reader(outputs_.features(space_, name(block))), "/features", {0, rows(block)},
-                     columns);
+  return read_rows<double>(block, columns);
+}
+
+MatrixF FeatureSource::read_single(Index block, Range columns) const {
+  return read_rows<float>(block, columns);
 }
 
 ScoreReader::ScoreReader(const std::filesystem::path& pca_file, const FeatureTable& features,
@@ -62,9 +75,13 @@ ScoreReader::ScoreReader(const std::filesystem::path& pca_file, const FeatureTab
   components_ = reader_.info("/components").shape.at(0);
 }
 
-MatrixD ScoreReader::read(const std::string& run) const {
-  return read_finite(reader_, "/scores/" + run, {0, rows(run)}, {0, components_});
+template <class Scalar>
+Matrix<Scalar> ScoreReader::read(const std::string& run) const {
+  return read_finite<Scalar>(reader_, "/scores/" + run, {0, rows(run)}, {0, components_});
 }
+
+template MatrixF ScoreReader::read<float>(const std::string&) const;
+template MatrixD ScoreReader::read<double>(const std::string&) const;
 
 Range trimmed(Index rows, const DataConfig& data) {
   return {data.trim_tr[0], std::max(data.trim_tr[0], rows - data.trim_tr[1])};
@@ -131,12 +148,21 @@ std::string DesignSource::name(Index block) const {
   return block_name(presentations_[static_cast<std::size_t>(block)], data_);
 }
 
-MatrixD DesignSource::read(Index block, Range columns) const {
+template <class Scalar>
+Matrix<Scalar> DesignSource::read_rows(Index block, Range columns) const {
   const auto i = static_cast<std::size_t>(block);
-  const MatrixD scores = scores_.read(presentations_[i].run->id.task);
-  const MatrixD rows = space_.design.rows_at(scores, times_[i], data_.trim_tr[0]);
+  const Matrix<Scalar> scores = scores_.read<Scalar>(presentations_[i].run->id.task);
+  const Matrix<Scalar> rows = space_.design.rows_at(scores, times_[i], data_.trim_tr[0]);
   if (columns == Range{0, rows.cols()}) return rows;
   return rows.middleCols(columns.begin, columns.size());
+}
+
+MatrixD DesignSource::read(Index block, Range columns) const {
+  return read_rows<double>(block, columns);
+}
+
+MatrixF DesignSource::read_single(Index block, Range columns) const {
+  return read_rows<float>(block, columns);
 }
 
 ResponseSource::ResponseSource(int subject, Index targets, const DataConfig& data,
@@ -151,16 +177,25 @@ std::string ResponseSource::name(Index block) const {
   return block_name(presentations_[static_cast<std::size_t>(block)], data_);
 }
 
-MatrixD ResponseSource::read(Index block, Range targets) const {
+template <class Scalar>
+Matrix<Scalar> ResponseSource::read_rows(Index block, Range targets) const {
   const auto i = static_cast<std::size_t>(block);
   const auto& presentation = presentations_[i];
   const auto all = dataset::read_responses(*presentation.run, subject_, targets, data_.repeats);
   const MatrixF& responses = all.at(static_cast<std::size_t>(presentation.repeat));
-  MatrixD rows(static_cast<Index>(times_[i].size()), targets.size());
+  Matrix<Scalar> rows(static_cast<Index>(times_[i].size()), targets.size());
   for (Index row = 0; row < rows.rows(); ++row) {
-    rows.row(row) = responses.row(times_[i][static_cast<std::size_t>(row)]).cast<double>();
+    rows.row(row) = responses.row(times_[i][static_cast<std::size_t>(row)]).template cast<Scalar>();
   }
   return rows;
+}
+
+MatrixD ResponseSource::read(Index block, Range targets) const {
+  return read_rows<double>(block, targets);
+}
+
+MatrixF ResponseSource::read_single(Index block, Range targets) const {
+  return read_rows<float>(block, targets);
 }
 
 }  // namespace cinecortex::stages

@@ -7,11 +7,13 @@
 #include "cinecortex/io/hdf5.hpp"
 #include "digests.hpp"
 
-/// The data of an experiment as blocks of rows: a block is a run, as the statistics see it.
+/// The data of an experiment as blocks of rows: a block is a run, as the statistics see it. All of them are stored
+/// as float32 or less.
 namespace cinecortex::stages {
 
 /// Rows × columns of an HDF5 data set. @throws InputError naming file, row and column of a NaN or infinity.
-MatrixD read_finite(const io::Hdf5Reader& reader, const std::string& path, Range rows, Range columns);
+template <class Scalar = double>  // float, double
+Matrix<Scalar> read_finite(const io::Hdf5Reader& reader, const std::string& path, Range rows, Range columns);
 
 /// Raw features [L, d] of a space, a file a run.
 class FeatureSource final : public encoding::BlockSource {
@@ -22,10 +24,14 @@ class FeatureSource final : public encoding::BlockSource {
   Index rows(Index block) const override;
   Index columns() const override;
   MatrixD read(Index block, Range columns) const override;
+  bool single_precision() const override { return true; }
+  MatrixF read_single(Index block, Range columns) const override;
   using BlockSource::read;
   std::string name(Index block) const override;
 
  private:
+  template <class Scalar>
+  Matrix<Scalar> read_rows(Index block, Range columns) const;
   const FeatureFile& file(Index block) const;
   const Outputs& outputs_;
   const FeatureTable& features_;
@@ -40,7 +46,8 @@ class ScoreReader {
   const std::string& space() const noexcept { return space_; }
   Index components() const noexcept { return components_; }
   Index rows(const std::string& run) const { return features_.at(space_).at(run).rows; }
-  MatrixD read(const std::string& run) const;
+  template <class Scalar = double>  // float, double
+  Matrix<Scalar> read(const std::string& run) const;
 
  private:
   const FeatureTable& features_;
@@ -79,10 +86,14 @@ class DesignSource final : public encoding::BlockSource {
   }
   Index columns() const override { return space_.design.columns(scores_.components()); }
   MatrixD read(Index block, Range columns) const override;
+  bool single_precision() const override { return true; }
+  MatrixF read_single(Index block, Range columns) const override;
   using BlockSource::read;
   std::string name(Index block) const override;
 
  private:
+  template <class Scalar>
+  Matrix<Scalar> read_rows(Index block, Range columns) const;
   const ScoreReader& scores_;
   const SpaceConfig& space_;
   const DataConfig& data_;
@@ -101,10 +112,14 @@ class ResponseSource final : public encoding::BlockSource {
   }
   Index columns() const override { return targets_; }
   MatrixD read(Index block, Range targets) const override;
+  bool single_precision() const override { return true; }
+  MatrixF read_single(Index block, Range targets) const override;
   using BlockSource::read;
   std::string name(Index block) const override;
 
  private:
+  template <class Scalar>
+  Matrix<Scalar> read_rows(Index block, Range targets) const;
   int subject_;
   Index targets_;
   const DataConfig& data_;

@@ -20,6 +20,11 @@ class BlockSource {
   virtual MatrixD read(Index block, Range columns) const = 0;
   virtual std::string name(Index block) const = 0;  ///< for messages, e.g. "s01e01a"
 
+  /// Whether the numbers are known to no more than float32's precision, e.g. because they are stored so.
+  /// Products of such data run in float32 and are added up in float64.
+  virtual bool single_precision() const { return false; }
+  virtual MatrixF read_single(Index block, Range columns) const { return read(block, columns).cast<float>(); }
+
   MatrixD read(Index block) const { return read(block, {0, columns()}); }
   Index total_rows() const;
 };

@@ -41,8 +41,13 @@ class Design {
   /// @param lowest     edge `shift`: the smallest feature row a window may begin at (`lo`: the trim for
   ///                   fitting, 0 for full-length prediction)
   MatrixD rows_at(const ConstViewD& features, const std::vector<Index>& times, Index lowest) const;
+  MatrixF rows_at(const ConstViewF& features, const std::vector<Index>& times, Index lowest) const;
 
  private:
+  template <class Scalar>
+  Matrix<Scalar> make_rows(const ConstView<Scalar>& features, const std::vector<Index>& times,
+                           Index lowest) const;
+
   std::vector<Index> delays_;
   Edge edge_ = Edge::shift;
 };

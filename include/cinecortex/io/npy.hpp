@@ -19,8 +19,9 @@ class NpyFile {
   NpyFile& operator=(NpyFile&&) noexcept;
   Index rows() const noexcept { return rows_; }
   Index columns() const noexcept { return columns_; }
-  bool single() const noexcept;  ///< at most float32 precision
-  MatrixD read(Range rows, Range columns) const;
+  bool single() const noexcept;     ///< at most float32 precision
+  template <class Scalar = double>  // float, double
+  Matrix<Scalar> read(Range rows, Range columns) const;
 
  private:
   std::filesystem::path file_;
@@ -48,8 +49,10 @@ class MatrixFile {
   Index rows() const;
   Index columns() const;
   const std::string& where() const;
+  bool single() const;  ///< stored with at most float32's precision
   /// @throws InputError naming row and column of the first NaN or infinity.
-  MatrixD read(Range rows, Range columns) const;
+  template <class Scalar = double>  // float, double
+  Matrix<Scalar> read(Range rows, Range columns) const;
 
  private:
   struct Impl;

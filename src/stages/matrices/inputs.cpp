@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <map>
 
+#include "cinecortex/core/interrupt.hpp"
 #include "context.hpp"
 #include "outputs.hpp"
-#include "cinecortex/core/interrupt.hpp"
 
 namespace cinecortex::stages::matrices {
 namespace {
@@ -99,18 +99,27 @@ Index MatrixSource::columns() const {
   return design_ ? design_->columns(file_.columns()) : file_.columns();
 }
 
-MatrixD MatrixSource::read(Index block, Range columns) const {
+template <class Scalar>
+Matrix<Scalar> MatrixSource::read_rows(Index block, Range columns) const {
   interrupt::check();
   const Piece& part = piece(block);
-  if (!design_) return file_.read(part.file_rows(), columns);
+  if (!design_) return file_.read<Scalar>(part.file_rows(), columns);
   const Range rows = feature_rows(*design_, part.rows, part.run.size());
-  const MatrixD features =
-      file_.read({part.run.begin + rows.begin, part.run.begin + rows.end}, {0, file_.columns()});
+  const Matrix<Scalar> features =
+      file_.read<Scalar>({part.run.begin + rows.begin, part.run.begin + rows.end}, {0, file_.columns()});
   std::vector<Index> times;
   for (Index time = part.rows.begin; time < part.rows.end; ++time) times.push_back(time - rows.begin);
-  MatrixD design = design_->rows_at(features, times, 0);
+  Matrix<Scalar> design = design_->rows_at(features, times, 0);
   if (columns == Range{0, design.cols()}) return design;
   return design.middleCols(columns.begin, columns.size());
+}
+
+MatrixD MatrixSource::read(Index block, Range columns) const {
+  return read_rows<double>(block, columns);
+}
+
+MatrixF MatrixSource::read_single(Index block, Range columns) const {
+  return read_rows<float>(block, columns);
 }
 
 void require_same_rows(const io::MatrixFile& a, const io::MatrixFile& b) {
