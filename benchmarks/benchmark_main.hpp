@@ -5,6 +5,7 @@
 #include <random>
 
 #include "cinecortex/core/types.hpp"
+#include "cinecortex/linalg/blas_kernel.hpp"
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/parallel/communicator.hpp"
 #include "cinecortex/parallel/threads.hpp"
@@ -23,6 +24,7 @@ inline MatrixD random_matrix(Index rows, Index columns, std::uint64_t seed) {
 /// main of every benchmark: MPI with one rank, OMP_NUM_THREADS threads (default: all cores), and a header
 /// that says which BLAS and which of its kernels was timed, for figures are worth nothing without it.
 inline int run(int argc, char** argv) {
+  linalg::use_fitting_blas_kernel(argv);
   const parallel::Environment environment(argc, argv);
   const char* wanted = std::getenv("OMP_NUM_THREADS");
   const int threads = wanted ? std::max(1, std::atoi(wanted)) : parallel::available_cores();

@@ -10,6 +10,7 @@
 #include "cinecortex/app/launch.hpp"
 #include "cinecortex/app/version.hpp"
 #include "cinecortex/core/interrupt.hpp"
+#include "cinecortex/linalg/blas_kernel.hpp"
 #include "cinecortex/models/runtime.hpp"
 #include "cinecortex/parallel/agree.hpp"
 #include "cinecortex/stages/stages.hpp"
@@ -121,6 +122,7 @@ void work(const app::Command& command, const Communicator& comm) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  linalg::use_fitting_blas_kernel(argv);
   app::prepare_environment();
   try {
     const parallel::Environment environment(argc, argv);
