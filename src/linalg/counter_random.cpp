@@ -14,6 +14,10 @@ std::uint64_t mix(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
+std::uint64_t key_of(std::uint64_t seed, Index row, Index column) {
+  return mix(mix(mix(seed) ^ static_cast<std::uint64_t>(row)) ^ static_cast<std::uint64_t>(column));
+}
+
 double open_unit_interval(std::uint64_t bits) {
   return (static_cast<double>(bits >> 11) + 0.5) * 0x1p-53;
 }
@@ -21,10 +25,14 @@ double open_unit_interval(std::uint64_t bits) {
 }  // namespace
 
 double counter_normal(std::uint64_t seed, Index row, Index column) {
-  const std::uint64_t key =
-      mix(mix(mix(seed) ^ static_cast<std::uint64_t>(row)) ^ static_cast<std::uint64_t>(column));
+  const std::uint64_t key = key_of(seed, row, column);
   const double radius = std::sqrt(-2.0 * std::log(open_unit_interval(key)));
   return radius * std::cos(2.0 * std::numbers::pi * open_unit_interval(mix(key)));  // Box–Muller
+}
+
+Index counter_below(std::uint64_t seed, Index row, Index column, Index count) {
+  const double unit = static_cast<double>(key_of(seed, row, column) >> 11) * 0x1p-53;  // [0, 1)
+  return static_cast<Index>(unit * static_cast<double>(count));
 }
 
 }  // namespace cinecortex::linalg

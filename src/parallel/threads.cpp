@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <exception>
 
 namespace cinecortex::parallel {
 
@@ -20,6 +21,20 @@ int threads_per_rank(int cores_per_node, int ranks_on_node) {
 
 void set_openmp_threads(int threads) {
   omp_set_num_threads(threads);
+}
+
+void for_each_in_threads(Index count, const std::function<void(Index)>& fn) {
+  std::exception_ptr failure;
+#pragma omp parallel for schedule(dynamic)
+  for (Index i = 0; i < count; ++i) {
+    try {
+      fn(i);
+    } catch (...) {  // nothing may leave the parallel region
+#pragma omp critical
+      failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace cinecortex::parallel

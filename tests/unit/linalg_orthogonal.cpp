@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <vector>
 
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/linalg/counter_random.hpp"
@@ -82,6 +83,19 @@ TEST(CounterNormal, IsAFunctionOfItsArgumentsWithNormalMoments) {
   const MatrixD gram = sample * sample.transpose() / static_cast<double>(n);
   EXPECT_LT((gram - MatrixD(gram.diagonal().asDiagonal())).cwiseAbs().maxCoeff(),
             0.35);  // rows do not repeat
+}
+
+TEST(CounterBelow, IsAFunctionOfItsArgumentsAndUniform) {
+  std::vector<Index> counts(7, 0);
+  for (Index i = 0; i < 700; ++i) {
+    for (Index j = 0; j < 10; ++j) {
+      const Index value = counter_below(1004, i, j, 7);
+      EXPECT_EQ(value, counter_below(1004, i, j, 7));
+      ++counts.at(static_cast<std::size_t>(value));
+    }
+  }
+  for (const Index count : counts) EXPECT_NEAR(static_cast<double>(count), 1000, 130);
+  EXPECT_EQ(counter_below(1, 2, 3, 1), 0);
 }
 
 }  // namespace

@@ -9,4 +9,7 @@ namespace cinecortex::linalg {
 /// its rows and columns are dealt to ranks.   Collective: no.
 double counter_normal(std::uint64_t seed, Index row, Index column);
 
+/// Likewise a whole number in [0, count), all of them equally likely.   @pre 0 < count < 2⁵³
+Index counter_below(std::uint64_t seed, Index row, Index column, Index count);
+
 }  // namespace cinecortex::linalg

@@ -1,4 +1,7 @@
 #pragma once
+#include <functional>
+
+#include "cinecortex/core/types.hpp"
 
 namespace cinecortex::parallel {
 
@@ -9,5 +12,9 @@ int available_cores();  ///< cores this process may run on (affinity mask), befo
 int threads_per_rank(int cores_per_node, int ranks_on_node);
 
 void set_openmp_threads(int threads);
+
+/// Calls fn(0) … fn(count - 1), in any order, shared among this process's threads; throws what one of them threw.
+/// Collective: no.
+void for_each_in_threads(Index count, const std::function<void(Index)>& fn);
 
 }  // namespace cinecortex::parallel
