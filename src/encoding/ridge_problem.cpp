@@ -49,6 +49,14 @@ Range RidgeProblem::owned() const noexcept {
   return {grid_.targets_owned().begin - begin, grid_.targets_owned().end - begin};
 }
 
+std::vector<Index> RidgeProblem::blocks_with_rows_local() const {
+  std::vector<Index> blocks;
+  for (const Index block : blocks_local_) {
+    if (rows(block) > 0) blocks.push_back(block);
+  }
+  return blocks;
+}
+
 MatrixD RidgeProblem::centred_y(Index block, const VectorD& mean) const {
   MatrixD values = y_.read(block, grid_.targets_local());
   values.rowwise() -= mean.transpose();

@@ -30,6 +30,9 @@ class RidgeProblem {
   Index first_row(Index block) const { return first_rows_[static_cast<std::size_t>(block)]; }
   Index rows(Index block) const { return first_row(block + 1) - first_row(block); }
 
+  /// This rank's blocks, without the empty ones.
+  std::vector<Index> blocks_with_rows_local() const;
+
   /// Calls fn(block) for this rank's blocks that have rows.  @pre fn makes no collective call.
   /// Collective: over comm (every rank throws what one rank threw).
   template <class Fn>

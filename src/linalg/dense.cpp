@@ -47,6 +47,12 @@ ProductSizes check_product(bool transpose_a, bool transpose_b, const A& a, const
   return {blas_size(m), blas_size(n), blas_size(k)};
 }
 
+template <class A, class C>
+void check_gram(const A& a, const C& c) {
+  if (c.rows() == a.cols() && c.cols() == a.cols()) return;
+  throw Error(fmt::format("internal: Gram matrix of {} columns into [{}, {}]", a.cols(), c.rows(), c.cols()));
+}
+
 /// The file that a symbol of this process comes from, or "" where it cannot be told (a static program).
 std::string library_of(const char* symbol, const void* address) {
   if (const void* found = dlsym(RTLD_DEFAULT, symbol)) address = found;
@@ -104,13 +110,17 @@ void gemm(bool transpose_a, bool transpose_b, float alpha, const ConstViewF& a, 
 }
 
 void add_gram(const ConstViewD& a, ViewD c) {
-  if (c.rows() != a.cols() || c.cols() != a.cols()) {
-    throw Error(
-        fmt::format("internal: Gram matrix of {} columns into [{}, {}]", a.cols(), c.rows(), c.cols()));
-  }
+  check_gram(a, c);
   if (a.size() == 0) return;
   cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, blas_size(a.cols()), blas_size(a.rows()), 1.0, a.data(),
               leading(a), 1.0, c.data(), leading(c));
+}
+
+void add_gram(const ConstViewF& a, ViewF c) {
+  check_gram(a, c);
+  if (a.size() == 0) return;
+  cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, blas_size(a.cols()), blas_size(a.rows()), 1.0F, a.data(),
+              leading(a), 1.0F, c.data(), leading(c));
 }
 
 void mirror_upper(ViewD c) {

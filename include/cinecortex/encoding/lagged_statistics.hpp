@@ -1,0 +1,82 @@
+#pragma once
+#include <vector>
+
+#include "cinecortex/encoding/block_source.hpp"
+#include "cinecortex/encoding/design.hpp"
+#include "cinecortex/encoding/statistics.hpp"
+#include "cinecortex/parallel/communicator.hpp"
+
+namespace cinecortex::encoding {
+
+/// Design rows made of lagged feature rows, run by run. As a BlockSource it gives the design rows.
+class LaggedSource : public BlockSource {
+ public:
+  virtual const Design& design() const = 0;
+  virtual Index components() const = 0;               ///< k
+  virtual Index feature_rows(Index block) const = 0;  ///< L
+  virtual Range times(Index block) const = 0;         ///< TRs of the rows, one after the other
+  virtual Index lowest() const = 0;  ///< edge `shift`: first feature row of a window (method §5)
+  virtual MatrixD features(Index block) const = 0;  ///< [L, k]
+  virtual MatrixF features_single(Index block) const { return features(block).cast<float>(); }
+
+  Index rows(Index block) const final { return times(block).size(); }
+  Index columns() const final { return design().columns(components()); }
+  MatrixD read(Index block, Range columns) const final;
+  MatrixF read_single(Index block, Range columns) const final;
+  using BlockSource::read;
+};
+
+/// What the statistics of many designs have in common, accumulated once: any number of leading components, any
+/// subset of the delays, every edge policy. A block of G at delays (d, d') depends, inside a run, on d - d'
+/// alone: L delays cost as many products as they have differences, not L². Rows whose window touches a run's
+/// edge are kept and added to each design by themselves; so the result is exact.
+/// Source: mathematics §1 (lag structure, nesting).
+class LaggedStatistics {
+ public:
+  /// Streams the runs once. Products in the data's precision, sums in float64.
+  /// @param x         its design's delays are the widest set; `times` are all TRs wanted of a run
+  /// @param y         the same blocks and rows
+  /// @param group_of  [blocks] fold group of each block, 0 … groups - 1
+  /// @return one object a group; cross products hold this rank's targets, partition(t, size, rank).
+  /// @throws InputError as fit_ridge.   Collective: over comm.
+  static std::vector<LaggedStatistics> accumulate(const LaggedSource& x, const BlockSource& y,
+                                                  const std::vector<Index>& group_of, Index groups,
+                                                  const parallel::Communicator& comm);
+
+  /// Statistics of a design on the leading components: columns ordered as Design::rows_at orders them.
+  /// @pre every delay of `design` is one of delays(); components ≤ components().
+  /// @throws Error otherwise.   Collective: no.
+  Statistics assemble(const Design& design, Index components) const;
+
+  const std::vector<Index>& delays() const noexcept { return delays_; }  ///< ascending
+  Index components() const noexcept { return components_; }
+
+ private:
+  friend class LaggedAccumulator;
+
+  /// A run's rows near its edges, from which everything that differs between designs is made.
+  struct Edges {
+    Index block = 0, feature_rows = 0, lowest = 0;
+    Range times, interior;   ///< TRs wanted; those whose windows lie inside for all delays
+    Index tail_begin = 0;    ///< feature row of tail_x's first row
+    MatrixD head_x, tail_x;  ///< first and last feature rows [., k], as they are
+    MatrixD head_y, tail_y;  ///< responses at the TRs before and after the interior [., t_local], shifted
+  };
+
+  /// Upper triangle of G over interior TRs.
+  void add_inner_gram(const Design& design, Index components, MatrixD& gram) const;
+  void add_edge_rows(const Design& design, Index components, Statistics& statistics) const;
+
+  std::vector<Index> delays_;       ///< ascending
+  std::vector<Index> differences_;  ///< d - d' ≥ 0 of all pairs, ascending
+  Index components_ = 0;
+  VectorD shift_x_, shift_y_;           ///< [k], [t_local]
+  std::vector<MatrixD> auto_products_;  ///< a difference: [k, k] Σ_s F[s] F[s + difference]ᵀ, about shift_x
+  std::vector<MatrixD> cross_products_;  ///< a delay: [k, t_local] over interior TRs
+  MatrixD sums_x_;                       ///< [delays, k] over interior TRs
+  VectorD sum_y_, squares_y_;            ///< [t_local] over interior TRs
+  Index interior_rows_ = 0;
+  std::vector<Edges> edges_;  ///< by block
+};
+
+}  // namespace cinecortex::encoding

@@ -1,0 +1,255 @@
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "cinecortex/encoding/lagged_statistics.hpp"
+#include "cinecortex/encoding/ridge.hpp"
+#include "cinecortex/encoding/ridge_path.hpp"
+
+namespace cinecortex::encoding {
+namespace {
+
+using parallel::Communicator;
+
+MatrixD random_rows(Index rows, Index columns, std::uint64_t seed, double mean = 0) {
+  std::mt19937_64 engine(seed);
+  std::normal_distribution<double> normal(mean, 1.0);
+  MatrixD values(rows, columns);
+  for (Index i = 0; i < values.size(); ++i) values.data()[i] = normal(engine);
+  return values;
+}
+
+struct RunPlan {
+  Index feature_rows;
+  Range times;
+};
+
+class RandomRuns final : public LaggedSource {
+ public:
+  RandomRuns(Design design, Index components, std::vector<RunPlan> plan, Index lowest, bool single)
+      : design_(std::move(design)),
+        components_(components),
+        plan_(std::move(plan)),
+        lowest_(lowest),
+        single_(single) {}
+  const Design& design() const override { return design_; }
+  Index components() const override { return components_; }
+  Index blocks() const override { return static_cast<Index>(plan_.size()); }
+  Index feature_rows(Index block) const override {
+    return plan_[static_cast<std::size_t>(block)].feature_rows;
+  }
+  Range times(Index block) const override { return plan_[static_cast<std::size_t>(block)].times; }
+  Index lowest() const override { return lowest_; }
+  bool single_precision() const override { return single_; }
+  MatrixD features(Index block) const override {
+    const MatrixD values =
+        random_rows(feature_rows(block), components_, 100 + static_cast<std::uint64_t>(block), 3.0);
+    return single_ ? MatrixD(values.cast<float>().cast<double>()) : values;
+  }
+  std::string name(Index block) const override { return "run " + std::to_string(block); }
+
+ private:
+  Design design_;
+  Index components_;
+  std::vector<RunPlan> plan_;
+  Index lowest_;
+  bool single_;
+};
+
+class RandomResponses final : public BlockSource {
+ public:
+  RandomResponses(const LaggedSource& x, Index targets, bool single)
+      : x_(x), targets_(targets), single_(single) {}
+  Index blocks() const override { return x_.blocks(); }
+  Index rows(Index block) const override { return x_.rows(block); }
+  Index columns() const override { return targets_; }
+  bool single_precision() const override { return single_; }
+  MatrixD read(Index block, Range columns) const override {
+    const MatrixD all = random_rows(rows(block), targets_, 900 + static_cast<std::uint64_t>(block), -2.0);
+    const MatrixD some = all.middleCols(columns.begin, columns.size());
+    return single_ ? MatrixD(some.cast<float>().cast<double>()) : some;
+  }
+  using BlockSource::read;
+  std::string name(Index block) const override { return x_.name(block); }
+
+ private:
+  const LaggedSource& x_;
+  Index targets_;
+  bool single_;
+};
+
+/// Runs of any length: ordinary ones, one shorter than its window, one without rows, one that ends before its fMRI.
+std::vector<RunPlan> odd_runs() {
+  return {{60, {5, 55}}, {43, {5, 40}}, {9, {2, 7}}, {30, {5, 5}}, {25, {0, 31}}, {4, {0, 6}}, {71, {5, 69}}};
+}
+
+/// Design rows of the whole data, and the responses, for one group of runs.
+std::pair<MatrixD, MatrixD> plain(const LaggedSource& x, const BlockSource& y, const Design& design, Index k,
+                                  const std::vector<Index>& group_of, Index group) {
+  MatrixD rows(0, design.columns(k)), responses(0, y.columns());
+  for (Index block = 0; block < x.blocks(); ++block) {
+    if (group_of[static_cast<std::size_t>(block)] != group) continue;
+    const auto times = design.rows(x.feature_rows(block), x.times(block));
+    const MatrixD features = x.features(block).leftCols(k);
+    const MatrixD some = design.rows_at(features, times, x.lowest());
+    const MatrixD all_y = y.read(block);
+    MatrixD some_y(some.rows(), y.columns());
+    for (Index i = 0; i < some.rows(); ++i) {
+      some_y.row(i) = all_y.row(times[static_cast<std::size_t>(i)] - x.times(block).begin);
+    }
+    const Index before = rows.rows();
+    rows.conservativeResize(before + some.rows(), Eigen::NoChange);
+    responses.conservativeResize(before + some.rows(), Eigen::NoChange);
+    rows.bottomRows(some.rows()) = some;
+    responses.bottomRows(some.rows()) = some_y;
+  }
+  return {rows, responses};
+}
+
+double relative(const MatrixD& a, const MatrixD& b) {
+  const double scale = std::max(1.0, b.size() > 0 ? b.cwiseAbs().maxCoeff() : 0.0);
+  return a.size() > 0 ? (a - b).cwiseAbs().maxCoeff() / scale : 0.0;
+}
+
+struct Case {
+  std::vector<Index> widest;
+  std::vector<std::vector<Index>> subsets;
+};
+
+void compare(const Case& which, Edge edge, bool single, double tolerance) {
+  const auto comm = Communicator::world();
+  constexpr Index components = 4, targets = 131, groups = 2;
+  const RandomRuns x(Design::fir(which.widest, edge == Edge::drop ? Edge::shift : edge), components,
+                     odd_runs(), 5, single);
+  const RandomResponses y(x, targets, single);
+  std::vector<Index> group_of;
+  for (Index block = 0; block < x.blocks(); ++block) group_of.push_back(block % 3 == 0 ? 0 : 1);
+  const auto statistics = LaggedStatistics::accumulate(x, y, group_of, groups, comm);
+  const Range mine = partition(targets, comm.size(), comm.rank());
+  for (const auto& delays : which.subsets) {
+    const Design design = Design::fir(delays, edge);
+    for (const Index k : {Index{1}, components}) {
+      for (Index group = 0; group < groups; ++group) {
+        const auto got = statistics[static_cast<std::size_t>(group)].assemble(design, k);
+        const auto [rows, responses] = plain(x, y, design, k, group_of, group);
+        const MatrixD shifted = rows.rowwise() - got.shift_x.transpose();
+        const MatrixD local =
+            responses.middleCols(mine.begin, mine.size()).rowwise() - got.shift_y.transpose();
+        EXPECT_EQ(got.rows, rows.rows());
+        EXPECT_LT(relative(got.gram, shifted.transpose() * shifted), tolerance);
+        EXPECT_LT(relative(got.cross, shifted.transpose() * local), tolerance);
+        EXPECT_LT(relative(got.sum_x, shifted.colwise().sum().transpose()), tolerance);
+        EXPECT_LT(relative(got.sum_y, local.colwise().sum().transpose()), tolerance);
+        EXPECT_LT(relative(got.squares_y, local.colwise().squaredNorm().transpose()), tolerance);
+      }
+    }
+  }
+}
+
+std::vector<Case> cases() {
+  return {{{3, 4, 5}, {{3, 4, 5}, {4, 5}, {3}, {5, 3}}},
+          {{-2, -1, 0, 1, 2, 3, 4, 5, 6, 7}, {{-2, 7}, {0, 1, 2, 3}, {-1}, {-2, -1, 0, 1, 2, 3, 4, 5, 6, 7}}},
+          {{0, 5, 10}, {{0, 5, 10}, {10}, {0, 10}}},
+          {{0}, {{0}}}};
+}
+
+TEST(LaggedStatistics, EqualDirectProductsForEveryEdgePolicyAndAnyDelays) {
+  for (const Edge edge : {Edge::shift, Edge::zero, Edge::drop}) {
+    for (const auto& which : cases()) {
+      SCOPED_TRACE(std::string(name(edge)));
+      compare(which, edge, false, 1e-12);
+    }
+  }
+}
+
+TEST(LaggedStatistics, SinglePrecisionDataAreSummedToItsPrecision) {
+  for (const Edge edge : {Edge::shift, Edge::zero, Edge::drop}) {
+    for (const auto& which : cases()) compare(which, edge, true, 1e-6);
+  }
+}
+
+Statistics statistics_of(const MatrixD& x, const MatrixD& y, double shift) {
+  Statistics s{.rows = x.rows(),
+               .shift_x = VectorD::Constant(x.cols(), shift),
+               .shift_y = VectorD::Constant(y.cols(), -shift)};
+  const MatrixD a = x.rowwise() - s.shift_x.transpose();
+  const MatrixD b = y.rowwise() - s.shift_y.transpose();
+  s.sum_x = a.colwise().sum().transpose();
+  s.sum_y = b.colwise().sum().transpose();
+  s.squares_y = b.colwise().squaredNorm().transpose();
+  s.gram = a.transpose() * a;
+  s.cross = a.transpose() * b;
+  return s;
+}
+
+/// Columns of very different variance, as principal components have.
+MatrixD graded(Index rows, Index columns, std::uint64_t seed) {
+  MatrixD x = random_rows(rows, columns, seed);
+  for (Index j = 0; j < columns; ++j) x.col(j) *= std::pow(10.0, -3.0 * static_cast<double>(j) / columns);
+  x.array() += 0.5;
+  return x;
+}
+
+TEST(Statistics, AddSubtractAndSelectEqualDirectSums) {
+  const MatrixD x = random_rows(30, 5, 1), y = random_rows(30, 3, 2);
+  auto whole = statistics_of(x, y, 0.25);
+  const auto part = statistics_of(x.topRows(12), y.topRows(12), 0.25);
+  whole -= part;
+  const std::vector<Index> columns{3, 0};
+  const auto got = centre(whole.select(columns));
+  const MatrixD rest = x.bottomRows(18)(Eigen::all, columns), rest_y = y.bottomRows(18);
+  const MatrixD cx = rest.rowwise() - rest.colwise().mean(), cy = rest_y.rowwise() - rest_y.colwise().mean();
+  EXPECT_EQ(got.rows, 18);
+  EXPECT_LT(relative(got.gram, cx.transpose() * cx), 1e-13);
+  EXPECT_LT(relative(got.cross, cx.transpose() * cy), 1e-13);
+  EXPECT_LT(relative(got.squares_y, cy.colwise().squaredNorm().transpose()), 1e-13);
+  EXPECT_THROW(whole += statistics_of(x, y, 0.5), Error);
+}
+
+/// Held-out scores from statistics equal those of predictions row by row, whatever form the products take.
+void compare_held_out(Index columns, Index targets, Index test_rows) {
+  const Index n = 4 * columns;
+  const MatrixD x = graded(n + test_rows, columns, 3);
+  const MatrixD y = x * random_rows(columns, targets, 4) + 2.0 * random_rows(n + test_rows, targets, 5, 1.0);
+  std::vector<double> alphas = default_alphas();
+  alphas.push_back(0.0);
+  const RidgePath path(centre(statistics_of(x.topRows(n), y.topRows(n), 0.25)));
+  const auto got =
+      held_out(path, statistics_of(x.bottomRows(test_rows), y.bottomRows(test_rows), -0.5), alphas);
+  EXPECT_LE(got.products, static_cast<Index>(alphas.size()));
+  const MatrixD test_y = y.bottomRows(test_rows);
+  const MatrixD centred_y = test_y.rowwise() - test_y.colwise().mean();
+  for (std::size_t a = 0; a < alphas.size(); ++a) {
+    const MatrixD weights = path.weights(VectorD::Constant(targets, alphas[a]));
+    const MatrixD predicted =
+        (x.bottomRows(test_rows) * weights).rowwise() + path.intercept(weights).transpose();
+    const MatrixD centred = predicted.rowwise() - predicted.colwise().mean();
+    for (Index v = 0; v < targets; ++v) {
+      const double sse = (test_y.col(v) - predicted.col(v)).squaredNorm();
+      const double r =
+          centred.col(v).dot(centred_y.col(v)) / (centred.col(v).norm() * centred_y.col(v).norm());
+      EXPECT_NEAR(got.r(static_cast<Index>(a), v), r, 1e-7) << alphas[a];
+      EXPECT_NEAR(got.r2(static_cast<Index>(a), v), 1 - sse / centred_y.col(v).squaredNorm(), 1e-7);
+      EXPECT_NEAR(got.mse(static_cast<Index>(a), v), sse / static_cast<double>(test_rows),
+                  1e-7 * std::max(1.0, sse));
+    }
+  }
+}
+
+TEST(HeldOut, FromStatisticsEqualsPredictionsRowByRow) {
+  compare_held_out(40, 3, 70);
+  compare_held_out(12, 60, 9);
+}
+
+TEST(HeldOut, ConstantTruthScoresNothing) {
+  const MatrixD x = random_rows(50, 4, 6);
+  const MatrixD y = random_rows(50, 2, 7);
+  const RidgePath path(centre(statistics_of(x.topRows(40), y.topRows(40), 0)));
+  const auto got =
+      held_out(path, statistics_of(x.bottomRows(10), MatrixD::Constant(10, 2, 3.0), -3.0), {1.0});
+  EXPECT_EQ(got.r(0, 0), 0.0);
+  EXPECT_EQ(got.r2(0, 1), 0.0);
+}
+
+}  // namespace
+}  // namespace cinecortex::encoding
