@@ -1,0 +1,53 @@
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cinecortex/encoding/design.hpp"
+#include "cinecortex/encoding/lagged_statistics.hpp"
+#include "cinecortex/parallel/communicator.hpp"
+
+namespace cinecortex::encoding {
+
+/// One way to make design rows: the leading components at some delays.
+struct SweepPoint {
+  Index components = 0;
+  Design design;
+  Index columns() const { return design.columns(components); }  ///< p
+};
+
+struct SweepOptions {
+  std::vector<double> alphas;  ///< in the order given
+  bool per_target = true;      ///< one alpha a target; otherwise one for all (best mean over targets)
+};
+
+/// What a point reaches on rows that its fits have not seen, for this rank's targets.
+struct SweepScore {
+  Index rows = 0;      ///< of all folds together
+  VectorD r;           ///< [t_local] mean over folds of held-out Pearson r, at the target's alpha
+  VectorD r2;          ///< [t_local] mean over folds of held-out R², which the alpha was chosen by
+  VectorD alpha;       ///< [t_local] chosen
+  double seconds = 0;  ///< of this point, what it shares with others divided equally; the same on every rank
+};
+
+/// Ridge fits of many designs, alphas and folds from statistics alone: no row is read. Each group is held out once
+/// and predicted by the fit to all others, with its own means; alphas are compared by the mean R² over folds, as
+/// `kfold:K` does. Ranks decompose different folds at the same time, then all of them evaluate each for their own
+/// targets; a fold with many columns is decomposed by all ranks together.
+/// Memory per rank: for p columns of the largest point and F groups 8 (F + 6) p² and 8 (F + 4) p t_local bytes.
+/// @param groups  statistics of each fold group, with partition(t, size, rank) targets each
+/// @param points  whose delays and components the statistics hold
+/// @param done    called on every rank after each point, with how many are done; may be empty
+/// @throws InputError if fewer than two groups have rows for a point, or a fold leaves fewer than two rows to fit;
+///         StageError if a decomposition fails.
+/// Collective: over comm; the result does not depend on the number of ranks beyond rounding.
+/// Source: mathematics §1, §2, §5.
+std::vector<SweepScore> sweep(const std::vector<LaggedStatistics>& groups,
+                              const std::vector<SweepPoint>& points, const SweepOptions& options,
+                              const parallel::Communicator& comm,
+                              const std::function<void(Index)>& done = {});
+
+/// The most bytes that a rank holds at once in sweep().   Collective: no.
+double sweep_bytes(Index columns, Index groups, Index targets_local);
+
+}  // namespace cinecortex::encoding
