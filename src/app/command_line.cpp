@@ -204,6 +204,17 @@ matrices::StackConfig stack_job(const Options& options, matrices::Handling handl
           .handling = handling};
 }
 
+matrices::ScoreConfig score_job(const Options& options, matrices::Handling handling) {
+  Settings settings(options);
+  settings.value("permutations", "permutations").value("block-tr", "block_tr");
+  return {.y = options.required("y"),
+          .prediction = options.required("prediction"),
+          .groups = options.text("groups"),
+          .significance = significance_options(settings.all()),
+          .output = options.text("output"),
+          .handling = handling};
+}
+
 void refuse_settings(const Options& options, const Verb& verb) {
   if (!options.has("set")) return;
   throw InputError(fmt::format("--set {}: cinecortex {} without an experiment file has no keys to set",
@@ -264,6 +275,7 @@ Job job_without_experiment(const Verb& verb, const Options& options, matrices::H
   if (verb.name == "ridge") return ridge_job(options, handling);
   if (verb.name == "stack") return stack_job(options, handling);
   if (verb.name == "extract") return extract_job(options, handling);
+  if (verb.name == "score") return score_job(options, handling);
   refuse_settings(options, verb);
   if (verb.name == "predict") {
     return matrices::PredictConfig{.model = options.required("model"),
@@ -271,13 +283,6 @@ Job job_without_experiment(const Verb& verb, const Options& options, matrices::H
                                    .groups = options.text("groups"),
                                    .output = options.required("output"),
                                    .handling = handling};
-  }
-  if (verb.name == "score") {
-    return matrices::ScoreConfig{.y = options.required("y"),
-                                 .prediction = options.required("prediction"),
-                                 .groups = options.text("groups"),
-                                 .output = options.text("output"),
-                                 .handling = handling};
   }
   if (verb.name == "synth") return synth_job(options);
   throw InputError(fmt::format("cinecortex {} needs an experiment file: cinecortex {} EXPERIMENT.toml",

@@ -154,6 +154,8 @@ stages::Experiment read_root(toml::table& root, const std::string& place,
   experiment.split = read_table(top, "split", place, read_split);
   experiment.ridge = read_table(top, "ridge", place, read_ridge);
   experiment.stack = read_table(top, "stack", place, read_stack);
+  experiment.significance = read_table(top, "score", place, read_score);
+  experiment.significance.seed = experiment.seed;
   experiment.output = read_table(top, "output", place,
                                  [&](Section& section) { return read_output(section, experiment.name); });
   top.declare("space");

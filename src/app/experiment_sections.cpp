@@ -59,6 +59,14 @@ stages::StackConfig read_stack(Section& section) {
   return {.method = section.choice("method", "simplex", encoding::stacking_methods())};
 }
 
+encoding::SignificanceOptions read_score(Section& section) {
+  constexpr Index many = 10'000'000;
+  encoding::SignificanceOptions options;
+  options.permutations = section.integer("permutations", options.permutations, 0, many);
+  options.block_tr = section.integer("block_tr", options.block_tr, 1, many);
+  return options;
+}
+
 models::ModelConfig read_model(Section& section) {
   models::ModelConfig config;
   config.model = section.choice("model", std::nullopt, model_names());

@@ -9,6 +9,7 @@ namespace cinecortex::app {
 encoding::RidgeOptions read_ridge(Section& section);
 encoding::PcaOptions read_pca_options(Section& section, Index default_fit_every);
 stages::StackConfig read_stack(Section& section);
+encoding::SignificanceOptions read_score(Section& section);
 models::ModelConfig read_model(Section& section);  ///< model, weights and the model's own keys
 encoding::Design read_design(Section& section);    ///< delay and window, or delays; edge
 

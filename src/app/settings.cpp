@@ -127,6 +127,10 @@ std::string stack_method(const std::vector<Setting>& settings) {
   return read_settings(settings, read_stack).method;
 }
 
+encoding::SignificanceOptions significance_options(const std::vector<Setting>& settings) {
+  return read_settings(settings, read_score);
+}
+
 models::ModelConfig model_config(const std::vector<Setting>& settings) {
   return read_settings(settings, read_model);
 }

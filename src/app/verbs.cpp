@@ -51,7 +51,7 @@ const std::vector<Verb>& verbs() {
       {"predict", "Single stages", "predictions of the test runs, and submission files", true,
        "--model R.h5 --x X.npy [--groups G.npy] --output P.npy", rows},
       {"score", "Single stages", "correlation of predictions with responses", true,
-       "--y Y.npy --prediction P.npy [--groups G.npy] [--output S.csv]", rows},
+       "--y Y.npy --prediction P.npy [--groups G.npy] [--permutations N] [--output S.csv]", rows},
   };
   return list;
 }
@@ -102,7 +102,11 @@ po::options_description matrix_options(const Verb& verb) {
     add("prediction", po::value<std::vector<std::string>>()->composing()->value_name("P"),
         "one base model's predictions, [rows, targets]; repeat for every model");
   }
-  if (score) add("prediction", text("P"), "predictions, [rows, targets]");
+  if (score) {
+    add("prediction", text("P"), "predictions, [rows, targets]");
+    add("permutations", text("N"), "for the significance of r (default: 1000); 0: none");
+    add("block-tr", text("N"), "rows that are permuted as one, about 15 s of them (default: 10)");
+  }
   if (predict) add("model", text("R.h5"), "written by cinecortex ridge");
   if (pca || ridge || stack || predict || score) add("groups", text("G"), "labels of runs, [rows]");
   if (pca) {

@@ -17,7 +17,7 @@ constexpr const char* pca_version = "pca-1";
 constexpr const char* ridge_version = "ridge-1";
 constexpr const char* stack_version = "stack-1";
 constexpr const char* predictions_version = "predictions-1";
-constexpr const char* scores_version = "scores-1";
+constexpr const char* scores_version = "scores-2";
 
 void add(Digest& digest, const models::Option& option) {
   digest.add(static_cast<std::int64_t>(option.index()));
@@ -167,7 +167,9 @@ std::string Digests::predictions(int subject) const {
 
 std::string Digests::scores() const {
   Digest digest;
-  digest.add(scores_version);
+  const auto& significance = config_.experiment.significance;
+  digest.add(scores_version).add(std::int64_t{significance.permutations});
+  digest.add(std::int64_t{significance.block_tr}).add(static_cast<std::int64_t>(significance.seed));
   for (const int subject : context_.catalogue.subjects) {
     digest.add(predictions(subject)).add(responses(context_.split.test, subject));
   }

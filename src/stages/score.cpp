@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
+#include <optional>
 
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/encoding/scores.hpp"
+#include "cinecortex/encoding/significance.hpp"
 #include "cinecortex/io/text_file.hpp"
 #include "cinecortex/stages/stages.hpp"
 #include "model_files.hpp"
@@ -35,30 +38,34 @@ class SubjectScorer {
 
   /// r of one model on one group of runs, all targets on every rank; nothing if no run has this model.
   std::optional<Score> score(const std::string& model, const std::string& group, const Runs& runs) const {
-    encoding::CorrelationMoments moments(local_.size());
-    Index used = 0;
-    parallel::agree(comm_, [&] {
-      for (const auto& presentation : presentations(runs, subject_, config_.experiment.data, features_)) {
-        interrupt::check();
-        const std::string path = prefix(model) + presentation.run->id.task;
-        if (!predictions_.contains(path)) continue;
-        const Range rows = trimmed(presentation.rows, config_.experiment.data);
-        if (rows.empty()) continue;
-        const auto truth =
-            dataset::read_responses(*presentation.run, subject_, local_, config_.experiment.data.repeats)
-                .at(static_cast<std::size_t>(presentation.repeat));
-        moments.add(truth.middleRows(rows.begin, rows.size()).cast<double>(),
-                    read_finite(predictions_, path, rows, local_));
-        ++used;
-      }
-    });
-    if (used == 0) return std::nullopt;
-    const Index constant = comm_.sum(std::int64_t{moments.constant_targets()});
+    const auto scored = parallel::agree(comm_, [&] { return scored_runs(model, runs); });
+    if (scored.empty()) return std::nullopt;
+    std::vector<Index> run_rows;
+    for (const auto& run : scored) run_rows.push_back(run.rows.size());
+    std::optional<encoding::BlockPermutations> permutations;
+    if (config_.experiment.significance.permutations > 0) {
+      permutations.emplace(run_rows, config_.experiment.significance);
+      if (model == stacked_model) warn_if_few(*permutations, group);
+    }
+    const auto local = parallel::agree(comm_, [&] { return score_locally(scored, permutations); });
+    const Index constant = comm_.sum(std::int64_t{local.constant});
     if (constant > 0 && comm_.root()) {
       log::warn("{}, {}, {}: {} of {} targets are constant in truth or prediction and count as r = 0", name(),
                 model, group, constant, targets_);
     }
-    return Score{name(), model, group, used, moments.rows(), everywhere(moments.pearson())};
+    Score score{name(),
+                model,
+                group,
+                static_cast<Index>(scored.size()),
+                std::accumulate(run_rows.begin(), run_rows.end(), Index{0}),
+                everywhere(local.r),
+                {},
+                {}};
+    if (permutations) {
+      score.p = everywhere(local.p);
+      score.q = encoding::q_values(score.p);
+    }
+    return score;
   }
 
   /// Mean correlation between two presentations of the same run, from every run shown twice; empty if there is none.
@@ -81,6 +88,73 @@ class SubjectScorer {
   std::string name() const { return dataset::layout::subject_name(subject_); }
 
  private:
+  /// One presentation whose prediction is there.
+  struct ScoredRun {
+    Presentation presentation;
+    Range rows;  ///< without what is trimmed
+    std::string path;
+  };
+  struct LocalScore {
+    VectorD r, p;  ///< p: empty without permutations
+    Index constant = 0;
+  };
+
+  std::vector<ScoredRun> scored_runs(const std::string& model, const Runs& runs) const {
+    std::vector<ScoredRun> scored;
+    for (const auto& presentation : presentations(runs, subject_, config_.experiment.data, features_)) {
+      const std::string path = prefix(model) + presentation.run->id.task;
+      const Range rows = trimmed(presentation.rows, config_.experiment.data);
+      if (predictions_.contains(path) && !rows.empty()) scored.push_back({presentation, rows, path});
+    }
+    return scored;
+  }
+
+  /// This rank's targets, so many at a time that all their rows fit the memory.   Collective: no.
+  LocalScore score_locally(const std::vector<ScoredRun>& scored,
+                           const std::optional<encoding::BlockPermutations>& permutations) const {
+    constexpr Index at_once_bytes = Index{64} << 20;
+    Index rows = 0;
+    for (const auto& run : scored) rows += run.rows.size();
+    const Index width = std::max<Index>(16, at_once_bytes / (rows * static_cast<Index>(sizeof(float))));
+    LocalScore score{VectorD(local_.size()), VectorD(permutations ? local_.size() : 0)};
+    for (Index begin = local_.begin; begin < local_.end; begin += width) {
+      const Range targets{begin, std::min(begin + width, local_.end)};
+      encoding::CorrelationMoments moments(targets.size());
+      MatrixF truth(permutations ? rows : 0, targets.size()), prediction = truth;
+      Index first = 0;
+      for (const auto& run : scored) {
+        interrupt::check();
+        const auto shown = dataset::read_responses(*run.presentation.run, subject_, targets,
+                                                   config_.experiment.data.repeats);
+        const MatrixF y = shown.at(static_cast<std::size_t>(run.presentation.repeat))
+                              .middleRows(run.rows.begin, run.rows.size());
+        const MatrixF predicted = read_finite<float>(predictions_, run.path, run.rows, targets);
+        moments.add(y.cast<double>(), predicted.cast<double>());
+        if (!permutations) continue;
+        truth.middleRows(first, y.rows()) = y;
+        prediction.middleRows(first, y.rows()) = predicted;
+        first += y.rows();
+      }
+      score.r.segment(begin - local_.begin, targets.size()) = moments.pearson();
+      score.constant += moments.constant_targets();
+      if (permutations) {
+        score.p.segment(begin - local_.begin, targets.size()) = permutations->p_values(truth, prediction);
+      }
+    }
+    return score;
+  }
+
+  void warn_if_few(const encoding::BlockPermutations& permutations, const std::string& group) const {
+    const auto& options = config_.experiment.significance;
+    if (!comm_.root() || permutations.distinct() > static_cast<double>(options.permutations)) return;
+    log::warn(
+        "{}, {}: {} rows in blocks of {} TRs can be permuted in {:.0f} ways only, so p is at least {:.2g} or "
+        "so "
+        "(score.block_tr)",
+        name(), group, permutations.rows(), options.block_tr, permutations.distinct(),
+        1 / permutations.distinct());
+  }
+
   static std::string prefix(const std::string& model) {
     return model == stacked_model ? "/stacked/" : "/base/" + model + "/";
   }
@@ -142,22 +216,38 @@ void score_subject(const Config& config, const Context& context, const FeatureTa
     }
     if (repeated.size() == 0) continue;
     const Index shown = presentations_averaged(runs, subject, config.experiment.data.repeats);
-    board.add({scorer->name(), ceiling_model, group, static_cast<Index>(runs.size()), 0,
-               encoding::noise_ceiling(repeated, shown)});
+    board.add({scorer->name(),
+               ceiling_model,
+               group,
+               static_cast<Index>(runs.size()),
+               0,
+               encoding::noise_ceiling(repeated, shown),
+               {},
+               {}});
   }
 }
 
-void write_scores(const Outputs& outputs, const Scoreboard& board, const std::string& digest,
+void write_scores(const Outputs& outputs, const Scoreboard& board,
+                  const encoding::SignificanceOptions& significance, const std::string& digest,
                   const parallel::Communicator& comm) {
-  io::Hdf5Writer writer(outputs.scores(), comm,
-                        {{digest_attribute, digest}, {"kind", std::string("scores")}});
-  for (const auto& score : board.scores()) {
-    writer.put("/r/" + score.subject + "/" + score.group + "/" + score.model, score.r,
+  Attributes attributes{{digest_attribute, digest}, {"kind", std::string("scores")}};
+  attributes["permutations"] = std::int64_t{significance.permutations};
+  if (significance.permutations > 0) attributes["block_tr"] = std::int64_t{significance.block_tr};
+  io::Hdf5Writer writer(outputs.scores(), comm, attributes);
+  const auto put = [&](const std::string& what, const Score& score, const VectorD& values,
+                       const std::string& description) {
+    writer.put("/" + what + "/" + score.subject + "/" + score.group + "/" + score.model, values,
                {.type = io::Stored::float64,
-                .attributes = {{"description", std::string("Pearson r per target")},
+                .attributes = {{"description", description},
                                {"rows", std::int64_t{score.rows}},
                                {"runs", std::int64_t{score.runs}}},
                 .dimensions = {"target"}});
+  };
+  for (const auto& score : board.scores()) {
+    put("r", score, score.r, "Pearson r per target");
+    if (score.p.size() == 0) continue;
+    put("p", score, score.p, "p-value of r, one-sided, by permutation of blocks of TRs");
+    put("q", score, score.q, "false discovery rate at which the target counts (Benjamini-Hochberg)");
   }
   writer.commit();
   parallel::agree(comm, [&] {
@@ -180,7 +270,7 @@ Summary score(const Config& config, const parallel::Communicator& comm) {
     score_subject(config, context, features, subject, comm, board);
   }
   // Scores are cheap beside what they are made from, and the table is wanted every time: they are always made anew.
-  write_scores(context.outputs, board, digests.scores(), comm);
+  write_scores(context.outputs, board, config.experiment.significance, digests.scores(), comm);
 
   Summary summary{.stage = "score", .done = 1};
   summary.outputs = {context.outputs.scores(), context.outputs.scores_table(), context.outputs.scores_plot()};

@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -7,6 +8,8 @@
 namespace cinecortex::stages {
 
 inline constexpr const char* stacked_model = "stacked";
+/// The false discovery rate below which a target counts as significant.
+inline constexpr double significant_q = 0.05;
 inline constexpr const char* ceiling_model = "noise ceiling";
 
 /// Pearson r of one model on one group of test runs (a season or a movie), for one subject.
@@ -17,6 +20,9 @@ struct Score {
   Index runs = 0;
   Index rows = 0;  ///< TRs scored
   VectorD r;       ///< [t]
+  VectorD p, q;    ///< [t] significance of r by permutation, and the false discovery rate; empty: not tested
+  std::optional<Index> significant() const;         ///< targets with q below significant_q; none: not tested
+  std::optional<double> significant_share() const;  ///< … ÷ all targets
 };
 
 /// All scores of an experiment, and how they are shown.   Collective: no, none of it.
@@ -30,6 +36,8 @@ class Scoreboard {
   const Score* find(const std::string& subject, const std::string& model, const std::string& group) const;
   /// Mean r over parcels, then over the subjects that have this score.
   double mean(const std::string& model, const std::string& group) const;
+  /// Mean r of a score ÷ mean noise ceiling of its subject and group; none without a ceiling above 0.
+  std::optional<double> of_ceiling(const Score& score) const;
 
   std::string csv() const;
   std::string table() const;  ///< a table a group: rows are subjects, columns are models

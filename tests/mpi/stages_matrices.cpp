@@ -4,6 +4,7 @@
 #include <Eigen/Dense>
 #include <fstream>
 #include <random>
+#include <sstream>
 
 #include "cinecortex/io/hdf5.hpp"
 #include "cinecortex/io/npy.hpp"
@@ -226,7 +227,50 @@ TEST_F(MatrixVerbs, ScoreIsPearsonPerRunAndOverAll) {
   std::ifstream in(config.output);
   std::string header;
   std::getline(in, header);
-  EXPECT_EQ(header, "target,r_0,r_1,r_all");
+  EXPECT_EQ(header, "target,r_0,r_1,r_all,p_0,p_1,p_all,q_0,q_1,q_all");
+}
+
+TEST_F(MatrixVerbs, ScoreGivesTheSignificanceOfEveryTarget) {
+  MatrixD p = random(60, 7, 12);
+  p.col(1) += 2 * y_.col(1);
+  write("p", p);
+  ScoreConfig config{.y = path("y"),
+                     .prediction = path("p"),
+                     .groups = write_groups(25, 60),
+                     .significance = {.permutations = 150, .block_tr = 4},
+                     .output = folder_ / "scores.csv",
+                     .handling = {}};
+  const auto summary = score(config, comm_);
+  const encoding::BlockPermutations both({25, 35}, config.significance), second({35}, config.significance);
+  const VectorD p_all = both.p_values(y_.cast<float>(), p.cast<float>());
+  const VectorD p_second = second.p_values(y_.bottomRows(35).cast<float>(), p.bottomRows(35).cast<float>());
+  const VectorD q_all = encoding::q_values(p_all);
+  std::ifstream in(config.output);
+  std::string line;
+  std::getline(in, line);
+  for (Index target = 0; target < 7; ++target) {
+    std::getline(in, line);
+    std::vector<double> cells;
+    std::istringstream row(line);
+    for (std::string cell; std::getline(row, cell, ',');) cells.push_back(std::stod(cell));
+    EXPECT_EQ(cells.size(), 10u);
+    if (cells.size() != 10) continue;
+    EXPECT_NEAR(cells[5], p_second[target], 1e-12);
+    EXPECT_NEAR(cells[6], p_all[target], 1e-12);
+    EXPECT_NEAR(cells[9], q_all[target], 1e-12);
+  }
+  EXPECT_EQ(p_all[3], 1.0) << "a constant target is not significant";
+  EXPECT_LT(p_all[1], 0.01);
+  EXPECT_EQ(summary.details["scores"][2]["significant"], (q_all.array() < 0.05).count());
+
+  comm_.barrier();
+  config.significance.permutations = 0;
+  const auto without = score(config, comm_);
+  EXPECT_FALSE(without.details["scores"][0].contains("significant"));
+  std::ifstream again(config.output);
+  std::getline(again, line);
+  EXPECT_EQ(line, "target,r_0,r_1,r_all");
+  comm_.barrier();
 }
 
 TEST_F(MatrixVerbs, FinishedOutputsAreKeptUntilSomethingChanges) {

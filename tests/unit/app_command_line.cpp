@@ -118,6 +118,12 @@ TEST(CommandLine, TheOtherVerbsOnMatrices) {
   const auto score = parse_command_line({"score", "--y", "Y.npy", "--prediction", "p.npy"});
   EXPECT_EQ(std::get<matrices::ScoreConfig>(score.job).prediction, "p.npy");
   EXPECT_TRUE(std::get<matrices::ScoreConfig>(score.job).output.empty());
+  EXPECT_EQ(std::get<matrices::ScoreConfig>(score.job).significance.permutations, 1000);
+  EXPECT_EQ(std::get<matrices::ScoreConfig>(score.job).significance.block_tr, 10);
+  const auto tested = parse_command_line(
+      {"score", "--y", "Y.npy", "--prediction", "p.npy", "--permutations", "0", "--set", "block_tr=7"});
+  EXPECT_EQ(std::get<matrices::ScoreConfig>(tested.job).significance.permutations, 0);
+  EXPECT_EQ(std::get<matrices::ScoreConfig>(tested.job).significance.block_tr, 7);
 }
 
 TEST(CommandLine, ExtractOfOneFile) {
@@ -182,6 +188,7 @@ TEST(CommandLine, WrongValuesAreNamed) {
   expect_contains(complaint({"pca", "--x", "X.npy", "--scale", "groups", "--output", "p.h5"}),
                   {"--scale groups", "--groups"});
   expect_contains(complaint({"score", "--y", "Y", "--prediction", "p", "--set", "a=1"}), {"--set a=1"});
+  expect_contains(complaint({"score", "--y", "Y", "--prediction", "p", "--block-tr", "0"}), {"--block-tr 0"});
 }
 
 TEST(CommandLine, AnExperimentAndMatricesDoNotMix) {

@@ -59,6 +59,9 @@ TEST(ExperimentFile, FillsInTheDefaultsOfTheMethod) {
   EXPECT_EQ(experiment.ridge.criterion, "loo");
   EXPECT_TRUE(experiment.ridge.per_target);
   EXPECT_EQ(experiment.stack.method, "simplex");
+  EXPECT_EQ(experiment.significance.permutations, 1000);
+  EXPECT_EQ(experiment.significance.block_tr, 10);
+  EXPECT_EQ(experiment.significance.seed, 1004u);
   EXPECT_EQ(experiment.output, "out/mine");
   ASSERT_EQ(experiment.spaces.size(), 1u);
   const auto& space = experiment.spaces[0];
@@ -102,6 +105,9 @@ criterion = "gcv"
 per_target = false
 [stack]
 method = "mean"
+[score]
+permutations = 0
+block_tr = 15
 [output]
 dir = "/tmp/o u t"
 )";
@@ -123,6 +129,9 @@ void expect_same(const stages::Experiment& a, const stages::Experiment& b) {
   EXPECT_EQ(a.ridge.criterion, b.ridge.criterion);
   EXPECT_EQ(a.ridge.per_target, b.ridge.per_target);
   EXPECT_EQ(a.stack.method, b.stack.method);
+  EXPECT_EQ(a.significance.permutations, b.significance.permutations);
+  EXPECT_EQ(a.significance.block_tr, b.significance.block_tr);
+  EXPECT_EQ(a.significance.seed, b.significance.seed);
   EXPECT_EQ(a.output, b.output);
   EXPECT_EQ(a.resolved, b.resolved);
   ASSERT_EQ(a.spaces.size(), b.spaces.size());
@@ -158,6 +167,9 @@ TEST(ExperimentFile, ReadsEveryKey) {
   EXPECT_EQ(experiment.ridge.alphas, (std::vector<double>{1e5, 0.1, 1e-7, 3}));
   EXPECT_FALSE(experiment.ridge.per_target);
   EXPECT_EQ(experiment.stack.method, "mean");
+  EXPECT_EQ(experiment.significance.permutations, 0);
+  EXPECT_EQ(experiment.significance.block_tr, 15);
+  EXPECT_EQ(experiment.significance.seed, 7u);
   EXPECT_EQ(experiment.output, "/tmp/o u t");
   ASSERT_EQ(experiment.spaces.size(), 2u);
   const auto& motion = experiment.spaces[0];
@@ -248,6 +260,7 @@ TEST(ExperimentFile, ImpossibleValuesAreRefused) {
                   {"e.toml:7", "criterion = \"lo\"", "loo"});
   expect_contains(complaint(minimal + "[ridge]\ncriterion = \"kfold:1\"\n"), {"e.toml:7", "kfold:1"});
   expect_contains(complaint(minimal + "[stack]\nmethod = \"simplx\"\n"), {"e.toml:7", "\"simplex\""});
+  expect_contains(complaint(minimal + "[score]\nblock_tr = 0\n"), {"e.toml:7", "block_tr", "at least 1"});
   expect_contains(complaint("[data]\nroot = \"d\"\ntr_s = 0\n"), {"e.toml:3", "tr_s = 0", "above 0"});
   expect_contains(complaint("[data]\nroot = \"d\"\ntr_s = -1.5\n"), {"e.toml:3", "tr_s = -1.5"});
   expect_contains(complaint("[data]\nroot = \"d\"\ntrim_tr = [5]\n"), {"e.toml:3", "two integers"});

@@ -6,6 +6,7 @@
 #include "cinecortex/encoding/design.hpp"
 #include "cinecortex/encoding/pca.hpp"
 #include "cinecortex/encoding/ridge.hpp"
+#include "cinecortex/encoding/significance.hpp"
 #include "cinecortex/models/extractor.hpp"
 
 namespace cinecortex::app {
@@ -27,6 +28,7 @@ Setting parse_setting(const std::string& text);
 encoding::RidgeOptions ridge_options(const std::vector<Setting>& settings);
 encoding::PcaOptions pca_options(const std::vector<Setting>& settings);  ///< fit_every 1: all rows
 std::string stack_method(const std::vector<Setting>& settings);
+encoding::SignificanceOptions significance_options(const std::vector<Setting>& settings);
 models::ModelConfig model_config(
     const std::vector<Setting>& settings);  ///< keys model, weights and the model's own
 

@@ -10,6 +10,7 @@
 #include "cinecortex/encoding/design.hpp"
 #include "cinecortex/encoding/pca.hpp"
 #include "cinecortex/encoding/ridge.hpp"
+#include "cinecortex/encoding/significance.hpp"
 #include "cinecortex/models/extractor.hpp"
 
 /// An experiment as data: what the TOML file says, checked, with every default in place.
@@ -54,6 +55,7 @@ struct Experiment {
   std::vector<SpaceConfig> spaces;
   encoding::RidgeOptions ridge;
   StackConfig stack;
+  encoding::SignificanceOptions significance;  ///< [score]
   std::filesystem::path output;
   std::string resolved;  ///< the experiment as TOML with overrides and defaults, for the manifest
 };

@@ -56,6 +56,7 @@ Summary predict(const PredictConfig& config, const parallel::Communicator& comm)
 
 struct ScoreConfig {
   std::string y, prediction, groups;
+  encoding::SignificanceOptions significance;
   std::filesystem::path output;  ///< "" for none: .csv, one row a target
   Handling handling;
 };
