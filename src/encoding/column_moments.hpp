@@ -4,12 +4,13 @@
 
 namespace cinecortex::encoding {
 
-/// Mean and sum of squared deviations per column over rows that arrive in pieces. Pieces are merged by their
-/// means, so that a mean far from zero costs no digits.
+/// Mean and sum of squared deviations per column over rows that arrive in pieces, in float64. Pieces are merged by
+/// their means, so that a mean far from zero costs no digits.
 class ColumnMoments {
  public:
   explicit ColumnMoments(Index columns);
-  void add(const ConstViewD& rows);
+  template <class Scalar>  // float, double
+  void add(const ConstView<Scalar>& rows);
   /// This object's moments become those of all ranks' rows, the same to the bit on every rank.
   /// Collective: over comm.
   void merge(const parallel::Communicator& comm);
@@ -27,6 +28,7 @@ class ColumnMoments {
 };
 
 /// Z-scores every column over all rows given (ddof 0; a constant column becomes zeros).
-void standardise(MatrixD& rows);
+template <class Scalar>  // float, double
+void standardise(Matrix<Scalar>& rows);
 
 }  // namespace cinecortex::encoding

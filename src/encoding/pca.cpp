@@ -9,6 +9,7 @@
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/parallel/agree.hpp"
+#include "cinecortex/parallel/threads.hpp"
 #include "column_moments.hpp"
 #include "columns.hpp"
 #include "fit_rows.hpp"
@@ -57,26 +58,16 @@ PcaShape checked_shape(const FitRows& rows, const PcaOptions& options) {
                     "(0: as many as there are)",
                     options.components, most, d, n));
   }
-  return {n, d, options.components == 0 ? most : options.components};
+  return {n, d, options.components == 0 ? most : options.components, rows.single()};
 }
 
-ColumnMoments moments_of(const FitRows& rows, const Communicator& comm) {
-  ColumnMoments moments = agree(comm, [&] {
-    ColumnMoments local(rows.columns());
-    for (const Index block : rows.dealt_to(comm.rank(), comm.size())) local.add(rows.read(block));
-    return local;
-  });
-  moments.merge(comm);
-  return moments;
-}
-
-Leading solve(PcaSolver solver, const FitRows& rows, const PcaShape& shape, std::uint64_t seed,
-              const Communicator& comm) {
+Solution solve(PcaSolver solver, FitRows& rows, const PcaShape& shape, std::uint64_t seed,
+               const Communicator& comm) {
   switch (solver) {
     case PcaSolver::covariance:
-      return solve_covariance(rows, shape, comm);
+      return solve_covariance(rows, shape, seed, comm);
     case PcaSolver::dual:
-      return solve_dual(rows, shape, comm);
+      return solve_dual(rows, shape, seed, comm);
     case PcaSolver::randomized:
       return solve_randomized(rows, shape, seed, comm);
     case PcaSolver::automatic:
@@ -104,14 +95,17 @@ double departure_from_orthonormal(const MatrixD& rows) {
 }
 
 /// Fills what follows from the eigenpairs, on root, and gives every rank root's numbers.
-void finish(Pca& pca, Leading leading, double total_variance, const Communicator& comm) {
+void finish(Pca& pca, Solution solution, const Communicator& comm) {
   agree(comm, [&] {
-    pca.components = std::move(leading.vectors);
-    pca.explained_variance = leading.values / static_cast<double>(pca.fit_rows - 1);
-    pca.explained_variance_ratio = VectorD::Zero(leading.values.size());
-    pca.residual = leading.residual;
+    const double degrees = static_cast<double>(pca.fit_rows - 1);
+    pca.mean = std::move(solution.scaling.mean);
+    pca.scale = std::move(solution.scaling.scale);
+    pca.components = std::move(solution.vectors);
+    pca.explained_variance = solution.values / degrees;
+    pca.explained_variance_ratio = VectorD::Zero(solution.values.size());
+    pca.residual = solution.residual;
     if (!comm.root()) return;
-    if (total_variance > 0) pca.explained_variance_ratio = pca.explained_variance / total_variance;
+    if (solution.scaling.total > 0) pca.explained_variance_ratio = solution.values / solution.scaling.total;
     fix_signs(pca.components);
     pca.orthogonality = departure_from_orthonormal(pca.components);
   });
@@ -120,6 +114,33 @@ void finish(Pca& pca, Leading leading, double total_variance, const Communicator
   comm.broadcast(numbers(pca.explained_variance_ratio));
   comm.broadcast(std::span(&pca.orthogonality, 1));
   comm.broadcast(std::span(&pca.residual, 1));
+}
+
+/// Strips of columns: the copy that is centred and scaled stays small.
+template <class Scalar>
+MatrixD scores_of(const Pca& pca, const ConstView<Scalar>& features) {
+  constexpr Index strip = 2048;
+  if (features.cols() != pca.mean.size()) {
+    throw InputError(fmt::format("pca: features have {} columns, but the components were fitted on {}",
+                                 features.cols(), pca.mean.size()));
+  }
+  MatrixD scores = MatrixD::Zero(features.rows(), pca.components.rows());
+  Matrix<Scalar> part(features.rows(), pca.components.rows());
+  for (Index begin = 0; begin < features.cols(); begin += strip) {
+    const Index width = std::min(strip, features.cols() - begin);
+    Matrix<Scalar> scaled = features.middleCols(begin, width);
+    if (pca.scale_mode == Scale::per_run) standardise(scaled);
+    const auto mean = pca.mean.segment(begin, width).transpose().array();
+    const auto scale = pca.scale.segment(begin, width).transpose().array();
+    parallel::for_each_in_threads(scaled.rows(), [&](Index row) {
+      scaled.row(row) =
+          ((scaled.row(row).template cast<double>().array() - mean) / scale).template cast<Scalar>();
+    });
+    const Matrix<Scalar> axes = pca.components.middleCols(begin, width).template cast<Scalar>();
+    linalg::gemm(false, true, Scalar{1}, scaled, axes, Scalar{0}, part);
+    scores += part.template cast<double>();
+  }
+  return scores;
 }
 
 }  // namespace
@@ -140,17 +161,17 @@ PcaSolver parse_pca_solver(std::string_view name) {
 }
 
 MatrixD Pca::transform(const ConstViewD& features) const {
-  if (features.cols() != mean.size()) {
-    throw InputError(fmt::format("pca: features have {} columns, but the components were fitted on {}",
-                                 features.cols(), mean.size()));
-  }
-  MatrixD scaled = features;
-  if (scale_mode == Scale::per_run) standardise(scaled);
-  scaled.rowwise() -= mean.transpose();
-  scaled.array().rowwise() /= scale.transpose().array();
-  MatrixD scores(features.rows(), components.rows());
-  linalg::gemm(false, true, 1.0, scaled, components, 0.0, scores);
-  return scores;
+  return scores_of<double>(*this, features);
+}
+
+MatrixD Pca::transform(const ConstViewF& features) const {
+  return scores_of<float>(*this, features);
+}
+
+MatrixD Pca::transform(const BlockSource& features, Index block) const {
+  const Range columns{0, features.columns()};
+  return features.single_precision() ? transform(features.read_single(block, columns))
+                                     : transform(features.read(block, columns));
 }
 
 Pca fit_pca(const BlockSource& features, const PcaOptions& options, const Communicator& comm) {
@@ -160,19 +181,18 @@ Pca fit_pca(const BlockSource& features, const PcaOptions& options, const Commun
     log::warn("pca: {} fit rows for {} components: fewer than two rows a component fit noise", shape.rows,
               shape.components);
   }
-  const ColumnMoments moments = moments_of(rows, comm);
   Pca pca;
   pca.scale_mode = options.scale;
   pca.fit_rows = shape.rows;
-  pca.mean = moments.mean();
-  pca.scale = options.scale == Scale::global ? moments.scale() : VectorD::Ones(shape.columns);
-  rows.centre(pca.mean, pca.scale);
-  const double total_variance = (moments.squared_deviations().array() / pca.scale.array().square()).sum() /
-                                static_cast<double>(shape.rows - 1);
-
   const PcaSolver solver = choose_solver(options.solver, shape);
   pca.solver = name_of(solver);
-  finish(pca, solve(solver, rows, shape, options.seed, comm), total_variance, comm);
+  Solution solution = solve(solver, rows, shape, options.seed, comm);
+  const bool converged = solution.converged;
+  finish(pca, std::move(solution), comm);
+  if (comm.root() && !converged) {
+    log::warn("pca: the {} solver gave up at a residual of {:.1e}; 1e-8 was wanted. Ask for fewer components",
+              pca.solver, pca.residual);
+  }
   return pca;
 }
 

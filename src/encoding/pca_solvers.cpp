@@ -4,25 +4,118 @@
 #include <numeric>
 #include <vector>
 
-#include "cinecortex/linalg/counter_random.hpp"
+#include "cinecortex/core/error.hpp"
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/linalg/distributed_eigen.hpp"
+#include "cinecortex/linalg/leading_eigen.hpp"
+#include "cinecortex/linalg/product_sum.hpp"
 #include "cinecortex/parallel/agree.hpp"
+#include "cinecortex/parallel/threads.hpp"
+#include "column_moments.hpp"
 #include "columns.hpp"
 
 namespace cinecortex::encoding {
 namespace {
 
 using linalg::EigenPairs;
+using linalg::GramSum;
+using linalg::LeadingOptions;
+using linalg::LeadingPairs;
+using linalg::ProductSum;
 using parallel::agree;
 using parallel::Communicator;
 
-Index sketch_size(const PcaShape& shape) {
-  const Index oversampled = shape.components + std::max<Index>(16, shape.components / 8);
-  return std::min({oversampled, shape.columns, shape.rows - 1});
+// ---- what a solver costs and holds ----
+
+/// For a square in memory: small blocks need the fewest products.
+LeadingOptions in_memory(Index k, std::uint64_t seed) {
+  LeadingOptions options;
+  options.count = k;
+  options.block = std::clamp<Index>(k / 8, 8, 64);
+  options.basis = 2 * k + options.block;
+  options.most_products = 40 * (k + options.block);
+  options.seed = seed;
+  return options;
 }
 
-constexpr int most_power_passes = 4;
+/// For rows that are read again for every block: larger blocks and a larger basis need fewer passes.
+LeadingOptions streamed(Index k, std::uint64_t seed) {
+  LeadingOptions options = in_memory(k, seed);
+  options.block = std::clamp<Index>(k / 4, 16, 128);
+  options.basis = 3 * k + options.block;
+  return options;
+}
+
+/// Times in units of a float64 operation of gemm. Constants measured: docs/mathematics.md §7.
+struct Costs {
+  double covariance, dual, randomized;
+};
+
+constexpr double decomposition = 40.0;  // n³: dsyevd with vectors works at a quarter of gemm's rate
+constexpr double products_a_component = 4.0;
+
+double krylov_cost(double n, const LeadingOptions& options, double product) {
+  const auto m = static_cast<double>(options.basis), k = static_cast<double>(options.count);
+  const double products = products_a_component * (k + static_cast<double>(options.block));
+  const double restarts = products / (m - k);
+  return products * (product + 6 * n * m) + restarts * (decomposition * m * m * m + 2 * n * m * m);
+}
+
+double square_cost(Index n, Index k) {
+  const auto size = static_cast<double>(n);
+  const double whole = decomposition * size * size * size;
+  const LeadingOptions options = in_memory(k, 0);
+  if (linalg::krylov_basis(n, options) == n) return whole;
+  return std::min(whole, krylov_cost(size, options, 2 * size * size));
+}
+
+bool whole_is_cheaper(Index n, Index k) {
+  const auto size = static_cast<double>(n);
+  return square_cost(n, k) >= decomposition * size * size * size;
+}
+
+Costs estimate(const PcaShape& shape) {
+  const auto n = static_cast<double>(shape.rows), d = static_cast<double>(shape.columns),
+             k = static_cast<double>(shape.components);
+  const double with_rows = shape.single ? 0.5 : 1.0;
+  const double polish = with_rows * 4 * n * d * k;
+  const double reading = 20 * n * d;
+  const LeadingOptions options = streamed(shape.components, 0);
+  const double passes = products_a_component * (k / static_cast<double>(options.block) + 1);
+  const double streaming = linalg::krylov_basis(shape.columns, options) < shape.columns
+                               ? krylov_cost(d, options, with_rows * 4 * n * d) + passes * reading
+                               : with_rows * 4 * n * d * d + decomposition * d * d * d +
+                                     d / static_cast<double>(options.block) * reading;
+  return {with_rows * n * d * d + square_cost(shape.columns, shape.components) + polish + 2 * reading,
+          with_rows * n * d * (n + 2 * k) + square_cost(shape.rows, shape.components) + 4 * d * k * k +
+              polish + 3 * reading,
+          streaming + polish + 2 * reading};
+}
+
+// ---- the rows ----
+
+template <class Scalar, class Fn>
+void for_each_piece(const FitRows& rows, const Communicator& comm, Fn&& fn) {
+  rows.for_each_piece<Scalar>(comm.rank(), comm.size(), std::forward<Fn>(fn));
+}
+
+/// Rows minus the first run's means from now on: near enough to the means that sums of squares keep their digits.
+template <class Scalar>
+VectorD shift(FitRows& rows, const Communicator& comm) {
+  VectorD means =
+      agree(comm, [&] { return comm.root() ? rows.first_means<Scalar>() : VectorD(rows.columns()); });
+  comm.broadcast(numbers(means));
+  rows.centre(means, VectorD::Ones(rows.columns()));
+  return means;
+}
+
+Scaling scaling_of(const ColumnMoments& shifted, const VectorD& by, Scale mode) {
+  Scaling scaling;
+  scaling.mean = by + shifted.mean();
+  scaling.scale = mode == Scale::global ? shifted.scale() : VectorD::Ones(by.size());
+  scaling.total = (shifted.squared_deviations().array() / scaling.scale.array().square()).sum();
+  return scaling;
+}
 
 /// What AᵀA does to k vectors, from one pass over the rows.
 struct Projection {
@@ -31,25 +124,33 @@ struct Projection {
   MatrixD gram;  ///< [k, k] X AᵀA Xᵀ, as a Gram matrix of A Xᵀ: small entries beside large ones are exact
 };
 
-Projection project(const FitRows& rows, MatrixD vectors, const Communicator& comm) {
-  Projection result = agree(comm, [&] {
-    const Index k = vectors.rows();
-    MatrixD images = MatrixD::Zero(k, vectors.cols());
-    MatrixD gram = MatrixD::Zero(k, k);
-    for (const Index block : rows.dealt_to(comm.rank(), comm.size())) {
-      const MatrixD a = rows.read(block);
-      MatrixD scores(a.rows(), k);
-      linalg::gemm(false, true, 1.0, a, vectors, 0.0, scores);
-      linalg::gemm(true, false, 1.0, scores, a, 1.0, images);
-      linalg::add_gram(scores, gram);
-    }
-    linalg::mirror_upper(gram);
-    return Projection{std::move(vectors), std::move(images), std::move(gram)};
+template <class Scalar>
+MatrixD images_of(const FitRows& rows, const MatrixD& vectors, GramSum* gram, const Communicator& comm) {
+  MatrixD images = agree(comm, [&] {
+    const Matrix<Scalar> axes = vectors.cast<Scalar>();
+    ProductSum sum(vectors.rows(), vectors.cols());
+    for_each_piece<Scalar>(rows, comm, [&](const ConstView<Scalar>& piece) {
+      Matrix<Scalar> scores(piece.rows(), axes.rows());
+      linalg::gemm(false, true, Scalar{1}, piece, axes, Scalar{0}, scores);
+      sum.add(scores, piece);
+      if (gram != nullptr) gram->add(ConstView<Scalar>(scores));
+    });
+    return sum.take();
   });
-  comm.sum(numbers(result.images));
+  if (comm.size() > 1) comm.sum(numbers(images));
+  return images;
+}
+
+template <class Scalar>
+Projection project(const FitRows& rows, MatrixD vectors, const Communicator& comm) {
+  GramSum gram(vectors.rows());
+  MatrixD images = images_of<Scalar>(rows, vectors, &gram, comm);
+  Projection result{std::move(vectors), std::move(images), gram.take()};
   comm.sum(numbers(result.gram));
   return result;
 }
+
+// ---- the end of every solver ----
 
 EigenPairs sorted_descending(const EigenPairs& pairs) {
   const Index k = pairs.values.size();
@@ -75,73 +176,140 @@ void rotate_rows(const MatrixD& rotation, MatrixD& rows) {
   }
 }
 
-/// max over the first k rows of ‖image - λ vector‖ / λ_1.
-double largest_residual(const Projection& rotated, const VectorD& values, Index k) {
+/// max over the rows of ‖image - λ vector‖ / λ_1.
+double largest_residual(const Projection& rotated, const VectorD& values) {
   double largest = 0;
-  for (Index i = 0; i < k; ++i) {
+  for (Index i = 0; i < values.size(); ++i) {
     largest = std::max(largest, (rotated.images.row(i) - values[i] * rotated.vectors.row(i)).norm());
   }
   return values[0] > 0 ? largest / values[0] : 0.0;
 }
 
-/// Rotates the projection's vectors and images to the eigenvectors of its Gram matrix; returns the
-/// eigenvalues.
-VectorD rotate(Projection& projection, const EigenPairs& of_gram) {
-  const EigenPairs sorted = sorted_descending(of_gram);
-  rotate_rows(sorted.vectors, projection.vectors);
-  rotate_rows(sorted.vectors, projection.images);
-  return sorted.values.cwiseMax(0.0);
+/// Eigenpairs of a nearly diagonal Gram matrix. Jacobi rotations keep the relative accuracy of small values beside
+/// large ones; where none is small divide and conquer, which is faster, has it too.
+EigenPairs accurate_eigenpairs(MatrixD gram, double smallest_ratio) {
+  const VectorD diagonal = gram.diagonal();
+  if (diagonal.minCoeff() > smallest_ratio * diagonal.maxCoeff()) return linalg::eigh(gram);
+  return linalg::polish_eigenpairs(std::move(gram));
 }
 
-/// The end of both exact solvers. Eigenvectors of a squared matrix are exact to 1e-16 of the largest
-/// eigenvalue only; measured on the rows themselves and polished they are as good as a singular value
-/// decomposition's.
-Leading polish(const FitRows& rows, MatrixD vectors, const Communicator& comm) {
-  Projection projection = project(rows, std::move(vectors), comm);
-  return agree(comm, [&] {
-    const Index k = projection.vectors.rows();
-    if (!comm.root()) return Leading{VectorD(k), std::move(projection.vectors), 0.0};
-    const VectorD values = rotate(projection, linalg::polish_eigenpairs(std::move(projection.gram)));
-    const double residual = largest_residual(projection, values, k);
-    return Leading{values, std::move(projection.vectors), residual};
+/// Eigenvectors of a squared matrix are exact to 1e-16 (of float32 data: 1e-8) of the largest eigenvalue only;
+/// measured on the rows themselves and polished they are as good as a singular value decomposition's.
+template <class Scalar>
+void polish(const FitRows& rows, MatrixD vectors, Solution& solution, const Communicator& comm) {
+  constexpr double smallest_ratio = std::is_same_v<Scalar, float> ? 1e-9 : 1e-4;
+  Projection projection = project<Scalar>(rows, std::move(vectors), comm);
+  agree(comm, [&] {
+    solution.values = VectorD(projection.vectors.rows());
+    if (comm.root()) {
+      const EigenPairs pairs =
+          sorted_descending(accurate_eigenpairs(std::move(projection.gram), smallest_ratio));
+      rotate_rows(pairs.vectors, projection.vectors);
+      rotate_rows(pairs.vectors, projection.images);
+      solution.values = pairs.values.cwiseMax(0.0);
+      solution.residual = largest_residual(projection, solution.values);
+    }
+    solution.vectors = std::move(projection.vectors);
   });
 }
+
+// ---- squares in memory ----
 
 /// The last k columns of `ascending`, last first, as rows.
 MatrixD leading_rows(const MatrixD& ascending, Index k) {
   return ascending.rightCols(k).rowwise().reverse().transpose();
 }
 
-/// A Aᵀ [n, n] on every rank: each rank reads its share of the columns of all blocks, in shards.
+/// [k, n], of a matrix that every rank holds.
+MatrixD leading_vectors(const MatrixD& square, Index k, std::uint64_t seed, const Communicator& comm,
+                        bool& converged) {
+  const Index n = square.rows();
+  if (whole_is_cheaper(n, k)) return leading_rows(linalg::eigh(square, comm).vectors, k);
+  const Range mine = partition(n, comm.size(), comm.rank());
+  const auto product = [&](const MatrixD& vectors) {
+    MatrixD images(vectors.rows(), mine.size());
+    linalg::gemm(false, false, 1.0, vectors, square.middleCols(mine.begin, mine.size()), 0.0, images);
+    return images;
+  };
+  LeadingPairs pairs = linalg::leading_eigenpairs(n, product, in_memory(k, seed), comm);
+  converged = pairs.converged;
+  return std::move(pairs.vectors);
+}
+
+/// From sums of shifted rows to those of centred and scaled ones.
+void centre_gram(MatrixD& gram, const VectorD& shifted_mean, double rows, const VectorD& scale) {
+  parallel::for_each_in_threads(gram.rows(), [&](Index i) {
+    gram.row(i) -= (rows * shifted_mean[i]) * shifted_mean.transpose();
+    gram.row(i).array() /= scale[i] * scale.transpose().array();
+  });
+}
+
+template <class Scalar>
+Solution covariance(FitRows& rows, const PcaShape& shape, std::uint64_t seed, const Communicator& comm) {
+  const VectorD shifted_by = shift<Scalar>(rows, comm);
+  ColumnMoments moments(shape.columns);
+  MatrixD gram = agree(comm, [&] {
+    GramSum sum(shape.columns);
+    for_each_piece<Scalar>(rows, comm, [&](const ConstView<Scalar>& piece) {
+      moments.add<Scalar>(piece);
+      sum.add(piece);
+    });
+    return sum.take();
+  });
+  if (comm.size() > 1) comm.sum(numbers(gram));
+  moments.merge(comm);
+  Solution solution;
+  solution.scaling = scaling_of(moments, shifted_by, rows.scale_mode());
+  centre_gram(gram, moments.mean(), static_cast<double>(shape.rows), solution.scaling.scale);
+  rows.centre(solution.scaling.mean, solution.scaling.scale);
+  MatrixD vectors = leading_vectors(gram, shape.components, seed, comm, solution.converged);
+  gram.resize(0, 0);
+  polish<Scalar>(rows, std::move(vectors), solution, comm);
+  return solution;
+}
+
+/// This rank's share of the columns, in shards of all fit rows.
 class ColumnShards {
  public:
-  ColumnShards(const FitRows& rows, const Communicator& comm)
-      : rows_(rows), mine_(partition(rows.columns(), comm.size(), comm.rank())) {
-    constexpr Index shard_numbers = Index{32} << 20;
-    width_ = std::max<Index>(1, shard_numbers / std::max<Index>(1, rows.total_rows()));
+  static constexpr Index numbers = Index{32} << 20;
+
+  ColumnShards(const PcaShape& shape, const Communicator& comm)
+      : mine_(partition(shape.columns, comm.size(), comm.rank())) {
+    width_ = std::max<Index>(1, numbers / std::max<Index>(1, shape.rows));
   }
 
-  /// fn(columns, shard [columns, n]): the transposed rows, so that a Gram matrix over rows is one over its
-  /// columns.
+  /// fn(columns)
   template <class Fn>
   void for_each(Fn&& fn) const {
     for (Index begin = mine_.begin; begin < mine_.end; begin += width_) {
-      const Range columns{begin, std::min(begin + width_, mine_.end)};
-      MatrixD shard(columns.size(), rows_.total_rows());
-      Index at = 0;
-      for (Index block = 0; block < rows_.blocks(); ++block) {
-        shard.middleCols(at, rows_.rows(block)) = rows_.read(block, columns).transpose();
-        at += rows_.rows(block);
-      }
-      fn(columns, shard);
+      fn(Range{begin, std::min(begin + width_, mine_.end)});
     }
   }
 
  private:
-  const FitRows& rows_;
   Range mine_;
   Index width_;
 };
+
+/// A shard of shifted rows [columns, n]: centred and scaled in place, its moments into `scaling`.
+template <class Scalar>
+void centre_shard(Matrix<Scalar>& shard, Range columns, const VectorD& shifted_by, Scale mode,
+                  Scaling& scaling) {
+  parallel::for_each_in_threads(shard.rows(), [&](Index i) {
+    const Index column = columns.begin + i;
+    const MatrixD values = shard.row(i).transpose().template cast<double>();
+    ColumnMoments moments(1);
+    moments.add<double>(values);
+    const double squares = moments.squared_deviations()[0];
+    scaling.mean[column] = shifted_by[column] + moments.mean()[0];
+    scaling.scale[column] = mode == Scale::global ? moments.scale()[0] : 1.0;
+    shard.row(i) = ((values.col(0).array() - moments.mean()[0]) / scaling.scale[column])
+                       .matrix()
+                       .transpose()
+                       .template cast<Scalar>();
+    if (squares == 0) shard.row(i).setZero();
+  });
+}
 
 MatrixD orthonormalised(MatrixD vectors, const Communicator& comm) {
   // On root alone, so that every rank has the same bits.
@@ -152,107 +320,130 @@ MatrixD orthonormalised(MatrixD vectors, const Communicator& comm) {
   return vectors;
 }
 
-MatrixD random_rows(Index rows, Index columns, std::uint64_t seed) {
-  MatrixD values(rows, columns);
-  for (Index i = 0; i < rows; ++i) {
-    for (Index j = 0; j < columns; ++j) values(i, j) = linalg::counter_normal(seed, i, j);
-  }
-  return values;
-}
-
-struct Costs {
-  double covariance, dual, randomized;
-};
-
-/// Floating-point operations: products with the rows, eigendecompositions (9 n³), QR (4 d l²).
-Costs estimate(const PcaShape& shape) {
-  const auto n = static_cast<double>(shape.rows), d = static_cast<double>(shape.columns),
-             k = static_cast<double>(shape.components), l = static_cast<double>(sketch_size(shape));
-  const double polishing = 4 * n * d * k + n * k * k + 4 * d * k * k;
-  return {n * d * d + 9 * d * d * d + polishing,
-          n * n * d + 9 * n * n * n + 2 * n * d * k + 4 * d * k * k + polishing,
-          (most_power_passes + 1) * (4 * n * d * l + n * l * l + 8 * d * l * l + 9 * l * l * l)};
-}
-
-}  // namespace
-
-PcaSolver choose_solver(PcaSolver wanted, const PcaShape& shape) {
-  constexpr Index largest_square = 20'000;
-  constexpr double always_affordable = 1e13;
-  constexpr double worth_being_exact = 10.0;
-  if (wanted != PcaSolver::automatic) return wanted;
-  const Costs cost = estimate(shape);
-  const bool by_columns = cost.covariance <= cost.dual;
-  const double exact = by_columns ? cost.covariance : cost.dual;
-  const bool fits = (by_columns ? shape.columns : shape.rows) <= largest_square;
-  if (fits && exact < std::max(always_affordable, worth_being_exact * cost.randomized)) {
-    return by_columns ? PcaSolver::covariance : PcaSolver::dual;
-  }
-  return PcaSolver::randomized;
-}
-
-Leading solve_covariance(const FitRows& rows, const PcaShape& shape, const Communicator& comm) {
+template <class Scalar>
+Solution dual(FitRows& rows, const PcaShape& shape, std::uint64_t seed, const Communicator& comm) {
+  const VectorD shifted_by = shift<Scalar>(rows, comm);
+  const ColumnShards shards(shape, comm);
+  Solution solution;
+  Scaling& scaling = solution.scaling;
+  scaling.mean = scaling.scale = VectorD::Zero(shape.columns);
   MatrixD gram = agree(comm, [&] {
-    MatrixD sum = MatrixD::Zero(shape.columns, shape.columns);
-    for (const Index block : rows.dealt_to(comm.rank(), comm.size())) linalg::add_gram(rows.read(block), sum);
-    return sum;
+    GramSum sum(shape.rows);
+    shards.for_each([&](Range columns) {
+      Matrix<Scalar> shard = rows.transposed<Scalar>(columns);
+      centre_shard(shard, columns, shifted_by, rows.scale_mode(), scaling);
+      sum.add(shard);
+    });
+    return sum.take();
   });
   comm.sum(numbers(gram));
-  linalg::mirror_upper(gram);
-  MatrixD vectors = leading_rows(linalg::eigh(gram, comm).vectors, shape.components);
-  gram.resize(0, 0);
-  return polish(rows, std::move(vectors), comm);
-}
-
-Leading solve_dual(const FitRows& rows, const PcaShape& shape, const Communicator& comm) {
-  const ColumnShards shards(rows, comm);
-  MatrixD gram = agree(comm, [&] {
-    MatrixD sum = MatrixD::Zero(shape.rows, shape.rows);
-    shards.for_each([&](Range, const MatrixD& shard) { linalg::add_gram(shard, sum); });
-    return sum;
-  });
-  comm.sum(numbers(gram));
-  linalg::mirror_upper(gram);
-  const MatrixD left = leading_rows(linalg::eigh(gram, comm).vectors, shape.components);
+  comm.sum(numbers(scaling.mean));
+  comm.sum(numbers(scaling.scale));
+  comm.broadcast(numbers(scaling.mean));
+  comm.broadcast(numbers(scaling.scale));
+  scaling.total = gram.trace();
+  rows.centre(scaling.mean, scaling.scale);
+  const MatrixD left = leading_vectors(gram, shape.components, seed, comm, solution.converged);
   gram.resize(0, 0);
   MatrixD vectors = agree(comm, [&] {
+    const Matrix<Scalar> axes = left.cast<Scalar>();
     MatrixD mapped = MatrixD::Zero(shape.components, shape.columns);
-    shards.for_each([&](Range columns, const MatrixD& shard) {
-      linalg::gemm(false, true, 1.0, left, shard, 0.0, mapped.middleCols(columns.begin, columns.size()));
+    shards.for_each([&](Range columns) {
+      Matrix<Scalar> part(shape.components, columns.size());
+      linalg::gemm(false, true, Scalar{1}, axes, rows.transposed<Scalar>(columns), Scalar{0}, part);
+      mapped.middleCols(columns.begin, columns.size()) = part.template cast<double>();
     });
     return mapped;
   });
   comm.sum(numbers(vectors));
   // Vectors of small eigenvalues come back mixed with the large ones: the QR, in this order, takes that out.
-  return polish(rows, orthonormalised(std::move(vectors), comm), comm);
+  polish<Scalar>(rows, orthonormalised(std::move(vectors), comm), solution, comm);
+  return solution;
 }
 
-Leading solve_randomized(const FitRows& rows, const PcaShape& shape, std::uint64_t seed,
-                         const Communicator& comm) {
-  constexpr double good_enough = 1e-12;
-  const Index k = shape.components;
-  MatrixD basis = agree(comm, [&] { return random_rows(sketch_size(shape), shape.columns, seed); });
-  basis = orthonormalised(std::move(basis), comm);
-  for (int pass = 0;; ++pass) {
-    Projection projection = project(rows, std::move(basis), comm);
-    const EigenPairs of_gram = linalg::eigh(projection.gram, comm);
-    Leading leading;
-    agree(comm, [&] {
-      if (!comm.root()) return;
-      leading.values = rotate(projection, of_gram);
-      leading.residual = largest_residual(projection, leading.values, k);
-    });
-    const bool done = pass == most_power_passes || comm.max(leading.residual) < good_enough;
-    if (done) {
-      return agree(comm, [&] {
-        projection.vectors.conservativeResize(k, Eigen::NoChange);
-        leading.values.conservativeResize(k);
-        leading.vectors = std::move(projection.vectors);
-        return std::move(leading);
-      });
+template <class Scalar>
+Solution randomized(FitRows& rows, const PcaShape& shape, std::uint64_t seed, const Communicator& comm) {
+  const VectorD shifted_by = shift<Scalar>(rows, comm);
+  ColumnMoments moments(shape.columns);
+  agree(comm, [&] {
+    for_each_piece<Scalar>(rows, comm, [&](const ConstView<Scalar>& piece) { moments.add<Scalar>(piece); });
+  });
+  moments.merge(comm);
+  Solution solution;
+  solution.scaling = scaling_of(moments, shifted_by, rows.scale_mode());
+  rows.centre(solution.scaling.mean, solution.scaling.scale);
+  const Range mine = partition(shape.columns, comm.size(), comm.rank());
+  const auto product = [&](const MatrixD& vectors) -> MatrixD {
+    return images_of<Scalar>(rows, vectors, nullptr, comm).middleCols(mine.begin, mine.size());
+  };
+  LeadingPairs pairs =
+      linalg::leading_eigenpairs(shape.columns, product, streamed(shape.components, seed), comm);
+  solution.converged = pairs.converged;
+  polish<Scalar>(rows, std::move(pairs.vectors), solution, comm);
+  return solution;
+}
+
+// ---- memory ----
+
+Index krylov_bytes(Index n, const LeadingOptions& options, int ranks) {
+  const Index m = linalg::krylov_basis(n, options);
+  if (m == n) return 8 * (2 + 6) * n * n;
+  return 8 * ((m + 3 * options.block) * n / ranks + (options.count + 2 * options.block) * n + 6 * m * m);
+}
+
+Index square_bytes(Index n, Index k, bool single, int ranks) {
+  const Index summed = (single ? 12 : 8) * n * n;
+  const Index solved =
+      whole_is_cheaper(n, k) ? 8 * 7 * n * n : 8 * n * n + krylov_bytes(n, in_memory(k, 0), ranks);
+  return std::max(summed, solved);
+}
+
+}  // namespace
+
+Index pca_bytes(PcaSolver solver, const PcaShape& shape, int ranks) {
+  const Index d = shape.columns, k = shape.components, number = shape.single ? 4 : 8;
+  const Index pieces = Index{64} << 20;
+  const Index polish = k * d * 24 + pieces;
+  switch (choose_solver(solver, shape)) {
+    case PcaSolver::covariance:
+      return std::max(square_bytes(d, k, shape.single, ranks) + pieces, polish);
+    case PcaSolver::dual:
+      return std::max({square_bytes(shape.rows, k, shape.single, ranks) + 2 * ColumnShards::numbers * number,
+                       8 * k * (d + shape.rows) + 2 * ColumnShards::numbers * number, polish});
+    case PcaSolver::randomized: {
+      const LeadingOptions options = streamed(k, 0);
+      return std::max(krylov_bytes(d, options, ranks) + options.block * d * (8 + number) + pieces, polish);
     }
-    basis = orthonormalised(std::move(projection.images), comm);
+    case PcaSolver::automatic:
+      break;
   }
+  throw Error("internal: the PCA solver was not chosen");
+}
+
+PcaSolver choose_solver(PcaSolver wanted, const PcaShape& shape) {
+  constexpr Index largest_square = 20'000;
+  if (wanted != PcaSolver::automatic) return wanted;
+  const Costs cost = estimate(shape);
+  const bool by_columns = cost.covariance <= cost.dual;
+  const bool fits = (by_columns ? shape.columns : shape.rows) <= largest_square;
+  if (!fits || cost.randomized < std::min(cost.covariance, cost.dual)) return PcaSolver::randomized;
+  return by_columns ? PcaSolver::covariance : PcaSolver::dual;
+}
+
+Solution solve_covariance(FitRows& rows, const PcaShape& shape, std::uint64_t seed,
+                          const Communicator& comm) {
+  return rows.single() ? covariance<float>(rows, shape, seed, comm)
+                       : covariance<double>(rows, shape, seed, comm);
+}
+
+Solution solve_dual(FitRows& rows, const PcaShape& shape, std::uint64_t seed, const Communicator& comm) {
+  return rows.single() ? dual<float>(rows, shape, seed, comm) : dual<double>(rows, shape, seed, comm);
+}
+
+Solution solve_randomized(FitRows& rows, const PcaShape& shape, std::uint64_t seed,
+                          const Communicator& comm) {
+  return rows.single() ? randomized<float>(rows, shape, seed, comm)
+                       : randomized<double>(rows, shape, seed, comm);
 }
 
 }  // namespace cinecortex::encoding

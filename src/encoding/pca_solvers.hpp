@@ -4,31 +4,31 @@
 
 namespace cinecortex::encoding {
 
-/// The leading eigenpairs of AᵀA, A the centred and scaled fit rows [n, d]. Complete on root; other ranks
-/// hold buffers of the same shape.
-struct Leading {
-  VectorD values;       ///< [k] descending
-  MatrixD vectors;      ///< [k, d] orthonormal rows
-  double residual = 0;  ///< max over pairs of ‖AᵀA v - λ v‖ / λ_1
+/// What a fit subtracts and divides by. The same on every rank.
+struct Scaling {
+  VectorD mean, scale;  ///< [d]
+  double total = 0;     ///< sum over columns of the squared deviations, scaled
 };
 
-/// Sizes of a fit, for choosing and for running it.
-struct PcaShape {
-  Index rows;        ///< n, fit rows
-  Index columns;     ///< d
-  Index components;  ///< k ≤ min(d, n - 1)
+/// The leading eigenpairs of AᵀA, A the centred and scaled fit rows [n, d]. Scaling and convergence are known to
+/// every rank; the pairs are complete on root, other ranks hold buffers of the same shape.
+struct Solution {
+  Scaling scaling;
+  VectorD values;         ///< [k] descending
+  MatrixD vectors;        ///< [k, d] orthonormal rows
+  double residual = 0;    ///< max over pairs of ‖AᵀA v - λ v‖ / λ_1, measured on the rows
+  bool converged = true;  ///< false: the limit of products ended it early
 };
 
-/// `automatic` becomes covariance or dual, whichever costs less, if its square matrix has at most 20,000 rows
-/// and it costs less than 1e13 floating-point operations or ten times the randomized solver; else randomized.
+/// `automatic` becomes the cheapest one that does not need a square matrix of more than 20,000 rows.
 PcaSolver choose_solver(PcaSolver wanted, const PcaShape& shape);
 
-/// All: collective over comm; `rows` are centred. Memory a rank, in numbers, beside one block of rows:
-/// covariance 4 d² + 2 k d (root 6 d²); dual 4 n² + 2 k d + one column shard of 32 Mi (root 6 n²);
-/// randomized 2 l d + 3 l², l = k + max(16, k/8).
-Leading solve_covariance(const FitRows& rows, const PcaShape& shape, const parallel::Communicator& comm);
-Leading solve_dual(const FitRows& rows, const PcaShape& shape, const parallel::Communicator& comm);
-Leading solve_randomized(const FitRows& rows, const PcaShape& shape, std::uint64_t seed,
-                         const parallel::Communicator& comm);
+/// All: collective over comm. `rows` are left centred.
+Solution solve_covariance(FitRows& rows, const PcaShape& shape, std::uint64_t seed,
+                          const parallel::Communicator& comm);
+Solution solve_dual(FitRows& rows, const PcaShape& shape, std::uint64_t seed,
+                    const parallel::Communicator& comm);
+Solution solve_randomized(FitRows& rows, const PcaShape& shape, std::uint64_t seed,
+                          const parallel::Communicator& comm);
 
 }  // namespace cinecortex::encoding

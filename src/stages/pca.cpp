@@ -18,7 +18,7 @@ void write_scores(io::Hdf5Writer& writer, const encoding::Pca& pca, const Featur
     const Index mine = first + comm.rank();
     const MatrixD scores = parallel::agree(comm, [&] {
       interrupt::check();
-      return mine < source.blocks() ? pca.transform(source.read(mine)) : MatrixD();
+      return mine < source.blocks() ? pca.transform(source, mine) : MatrixD();
     });
     const MatrixD nothing(0, pca.components.rows());
     for (Index block = first; block < std::min(first + comm.size(), source.blocks()); ++block) {

@@ -39,11 +39,28 @@ struct Pca {
   Index fit_rows = 0;
   std::string solver;  ///< the one that ran
 
-  /// Scores [rows, k] of one run's features [rows, d].   Collective: no.
+  /// Scores [rows, k] of one run's features [rows, d]; of float32 features by float32 products. Copies a strip of
+  /// columns at a time.   Collective: no.
   MatrixD transform(const ConstViewD& features) const;
+  MatrixD transform(const ConstViewF& features) const;
+  /// The same of a block of a source, read in the precision it has.   Collective: no.
+  MatrixD transform(const BlockSource& features, Index block) const;
 };
 
-/// Mathematics §7. Rows are streamed block by block; blocks are dealt to ranks by their rows.
+/// Sizes of a fit.
+struct PcaShape {
+  Index rows = 0;        ///< n, fit rows
+  Index columns = 0;     ///< d
+  Index components = 0;  ///< k ≤ min(d, n - 1)
+  bool single = false;   ///< float32 data
+};
+
+/// Bytes the fit holds on rank 0, which holds most, at its peak, beside twice the largest run as it is read (all
+/// its rows and columns). `automatic` stands for the solver it would take.   Collective: no.
+Index pca_bytes(PcaSolver solver, const PcaShape& shape, int ranks);
+
+/// Mathematics §7. Rows are streamed block by block; blocks are dealt to ranks by their rows. Of float32 sources
+/// the products run in float32, sums in float64. Warns where it ends before residual ≤ 1e-8 is reached.
 /// @param features  every block takes part in the fit
 /// @throws InputError if options.components exceeds the columns or the fit rows - 1 (says both).
 /// Collective: over comm; the result does not depend on the number of ranks beyond rounding.

@@ -33,7 +33,7 @@ void write_scores(io::Hdf5Writer& writer, const encoding::Pca& pca, const Matrix
     const Index mine = first + comm.rank();
     const bool busy = mine < x.blocks();
     const MatrixD scores =
-        parallel::agree(comm, [&] { return busy ? pca.transform(x.read(mine)) : MatrixD(0, components); });
+        parallel::agree(comm, [&] { return busy ? pca.transform(x, mine) : MatrixD(0, components); });
     writer.write<double>("/scores", scores, busy ? x.piece(mine).file_rows().begin : 0, 0);
   }
 }
