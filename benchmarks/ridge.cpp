@@ -20,6 +20,8 @@ void fit(benchmark::State& state, const char* criterion) {
   for (auto _ : state) {
     const auto result = encoding::fit_ridge(x_runs, y_runs, options, world);
     benchmark::DoNotOptimize(result.weights.data());
+    state.counters["passes"] = static_cast<double>(result.passes);
+    state.counters["bound"] = result.cv_error_bound;
   }
 }
 BENCHMARK_CAPTURE(fit, loo, "loo")

@@ -22,6 +22,11 @@ AlphaFamily::AlphaFamily(const VectorD& values, const std::vector<double>& alpha
   for (Index a = 0; a < inverses_.cols(); ++a) {
     inverses_.col(a) = (values.array() + alphas[static_cast<std::size_t>(a)]).inverse();
   }
+  if (values.size() == 0) {
+    factors_.resize(0, 0);
+    coefficients_.resize(0, inverses_.cols());
+    return;
+  }
   const VectorD rows = never_zero(row_weights);
   const VectorD columns = never_zero(column_weights);
   const Eigen::MatrixXd weighted = rows.asDiagonal() * inverses_ * columns.asDiagonal();

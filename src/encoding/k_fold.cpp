@@ -2,119 +2,35 @@
 
 #include <fmt/format.h>
 
-#include "cinecortex/linalg/dense.hpp"
-#include "cinecortex/linalg/distributed_eigen.hpp"
+#include <algorithm>
+#include <map>
+
+#include "source_views.hpp"
 
 namespace cinecortex::encoding {
 namespace {
 
-/// Sums over the rows of one fold, about the means of all rows.
-struct FoldStatistics {
-  Index rows = 0;
-  MatrixD gram, cross;  ///< [r, r], [r, t_col]
-  VectorD sum_z, sum_y;
-};
-
-/// The fold's rows in the design's axes, Z = U Λ^½.
-MatrixD fold_rows(const SpectralForm& form, Index block, Range rows) {
-  return form.left_vectors(block).middleRows(rows.begin, rows.size()) *
-         form.values().cwiseSqrt().asDiagonal();
-}
-
-MatrixD fold_responses(const RidgeProblem& problem, const SpectralForm& form, Index block, Range rows) {
-  return problem.centred_y(block, form.mean_y()).middleRows(rows.begin, rows.size());
-}
-
-FoldStatistics sum_fold(const RidgeProblem& problem, const SpectralForm& form, const Fold& fold) {
-  const Index rank = form.rank();
-  const Index targets = problem.targets_local();
-  FoldStatistics s{.gram = MatrixD::Zero(rank, rank),
-                   .cross = MatrixD::Zero(rank, targets),
-                   .sum_z = VectorD::Zero(rank),
-                   .sum_y = VectorD::Zero(targets)};
-  problem.stream([&](Index block) {
-    const Range rows = fold[static_cast<std::size_t>(block)];
-    if (rows.empty()) return;
-    const MatrixD z = fold_rows(form, block, rows);
-    const MatrixD y = fold_responses(problem, form, block, rows);
-    const Range share = problem.share_of_rows({0, z.rows()});
-    linalg::add_gram(z.middleRows(share.begin, share.size()), s.gram);
-    linalg::gemm(true, false, 1.0, z, y, 1.0, s.cross);
-    s.sum_z += z.colwise().sum().transpose();
-    s.sum_y += y.colwise().sum().transpose();
-  });
-  problem.comm().sum(numbers(s.gram));
-  linalg::mirror_upper(s.gram);
-  const auto& axis = problem.grid().run_axis();
-  axis.sum(numbers(s.cross));
-  axis.sum(numbers(s.sum_z));
-  axis.sum(numbers(s.sum_y));
-  for (const Range rows : fold) s.rows += rows.size();
-  return s;
-}
-
-/// The path of ridge fits on the rows outside one fold.
-struct TrainedPath {
-  VectorD values;   ///< [q]
-  MatrixD vectors;  ///< [r, q]
-  MatrixD cross;    ///< vectorsᵀ Z̃ᵀỸ [q, t_col]
-  VectorD mean_z, mean_y;
-};
-
-TrainedPath train_without(const FoldStatistics& fold, const RidgeProblem& problem, const SpectralForm& form) {
-  const Index train_rows = problem.rows() - fold.rows;
-  const auto n = static_cast<double>(train_rows);
-  TrainedPath path;
-  path.mean_z = -fold.sum_z / n;  // over all rows Z and ỹ sum to zero
-  path.mean_y = -fold.sum_y / n;
-  MatrixD gram = -fold.gram;
-  gram.diagonal() += form.values();
-  gram.noalias() -= n * path.mean_z * path.mean_z.transpose();
-  MatrixD cross = form.values().cwiseSqrt().asDiagonal() * form.projection();
-  cross -= fold.cross;
-  cross.noalias() -= n * path.mean_z * path.mean_y.transpose();
-
-  const auto pairs = linalg::eigh(gram, problem.comm());
-  const Index rank = numerical_rank(pairs.values, train_rows, std::max(problem.columns(), problem.rows()));
-  path.values = pairs.values.tail(rank);
-  path.vectors = pairs.vectors.rightCols(rank);
-  path.cross = MatrixD::Zero(rank, cross.cols());
-  linalg::gemm(true, false, 1.0, path.vectors, cross, 0.0, path.cross);
-  return path;
-}
-
-/// Sums over the fold's rows of squared errors for every alpha, and about the fold's own mean in the last
-/// row.
-MatrixD held_out_squares(const TrainedPath& path, const VectorD& fold_mean_y, const Fold& fold,
-                         const RidgeProblem& problem, const SpectralForm& form,
-                         const std::vector<double>& alphas) {
-  const auto count = static_cast<Index>(alphas.size());
-  MatrixD squares = MatrixD::Zero(count + 1, problem.targets_local());
-  problem.stream([&](Index block) {
-    const Range rows = fold[static_cast<std::size_t>(block)];
-    if (rows.empty()) return;
-    MatrixD z = fold_rows(form, block, rows);
-    z.rowwise() -= path.mean_z.transpose();
-    MatrixD turned = MatrixD::Zero(z.rows(), path.values.size());
-    linalg::gemm(false, false, 1.0, z, path.vectors, 0.0, turned);
-    const MatrixD y = fold_responses(problem, form, block, rows);
-    for (Index a = 0; a < count; ++a) {
-      MatrixD error = y.rowwise() - path.mean_y.transpose();
-      const MatrixD weights =
-          (path.values.array() + alphas[static_cast<std::size_t>(a)]).inverse().matrix().asDiagonal() *
-          path.cross;
-      linalg::gemm(false, false, -1.0, turned, weights, 1.0, error);
-      squares.row(a) += error.colwise().squaredNorm();
+bool whole_blocks(const RidgeProblem& problem, const std::vector<Fold>& folds) {
+  for (const Fold& fold : folds) {
+    for (Index block = 0; block < problem.blocks(); ++block) {
+      const Range rows = fold[static_cast<std::size_t>(block)];
+      if (!rows.empty() && rows.size() < problem.rows(block)) return false;
     }
-    squares.row(count) += (y.rowwise() - fold_mean_y.transpose()).colwise().squaredNorm();
-  });
-  problem.grid().run_axis().sum(numbers(squares));
-  return squares;
+  }
+  return true;
 }
 
-double r2(double error, double variation) {
-  if (variation > 0) return 1.0 - error / variation;
-  return error > 0 ? 0.0 : 1.0;
+/// The only block that has rows.
+Index single_block(const RidgeProblem& problem) {
+  Index block = 0;
+  while (problem.rows(block) == 0) ++block;
+  return block;
+}
+
+std::vector<Statistics> take_all(std::vector<LaggedStatistics> sums, const Design& design) {
+  std::vector<Statistics> parts;
+  for (auto& sum : sums) parts.push_back(std::move(sum).take(design));
+  return parts;
 }
 
 }  // namespace
@@ -148,20 +64,54 @@ std::vector<Fold> contiguous_folds(const RidgeProblem& problem, Index count) {
   return folds;
 }
 
-MatrixD k_fold_r2(const RidgeProblem& problem, const SpectralForm& form, const std::vector<double>& alphas,
-                  const std::vector<Fold>& folds) {
-  const auto count = static_cast<Index>(alphas.size());
-  MatrixD mean = MatrixD::Zero(count, problem.targets_local());
-  for (const Fold& fold : folds) {
-    const auto statistics = sum_fold(problem, form, fold);
-    const auto path = train_without(statistics, problem, form);
-    const VectorD fold_mean_y = statistics.sum_y / static_cast<double>(statistics.rows);
-    const MatrixD squares = held_out_squares(path, fold_mean_y, fold, problem, form, alphas);
-    for (Index a = 0; a < count; ++a) {
-      for (Index v = 0; v < mean.cols(); ++v) mean(a, v) += r2(squares(a, v), squares(count, v));
+std::vector<Fold> labelled_folds(const RidgeProblem& problem, const std::vector<Index>& label_of) {
+  std::map<Index, Fold> folds;
+  for (Index block = 0; block < problem.blocks(); ++block) {
+    if (problem.rows(block) == 0) continue;
+    const Index label = label_of.at(static_cast<std::size_t>(block));
+    auto& fold = folds.try_emplace(label, static_cast<std::size_t>(problem.blocks())).first->second;
+    fold[static_cast<std::size_t>(block)] = {0, problem.rows(block)};
+  }
+  if (folds.size() < 2) {
+    throw InputError(
+        "criterion leave-one-season-out: the base runs are all of one season or movie, and leaving it "
+        "out leaves nothing");
+  }
+  std::vector<Fold> result;
+  for (auto& [label, fold] : folds) result.push_back(std::move(fold));
+  return result;
+}
+
+std::vector<Statistics> fold_statistics(const RidgeProblem& problem, const BlockSource& x,
+                                        const std::vector<Fold>& folds, LaggedStatistics::Wanted wanted) {
+  const auto count = static_cast<Index>(folds.size());
+  if (!whole_blocks(problem, folds)) {
+    const Index block = single_block(problem);
+    std::vector<Range> rows;
+    std::vector<Index> group_of;
+    for (const Fold& fold : folds) {
+      group_of.push_back(static_cast<Index>(rows.size()));
+      rows.push_back(fold[static_cast<std::size_t>(block)]);
+    }
+    const RowsOf some_x(x, block, rows), some_y(problem.y(), block, rows);
+    const Unlagged plain(some_x);
+    return take_all(LaggedStatistics::accumulate(plain, some_y, group_of, count, problem.comm(), wanted),
+                    plain.design());
+  }
+  std::vector<Index> group_of(static_cast<std::size_t>(problem.blocks()), 0);
+  for (std::size_t fold = 0; fold < folds.size(); ++fold) {
+    for (std::size_t block = 0; block < group_of.size(); ++block) {
+      if (!folds[fold][block].empty()) group_of[block] = static_cast<Index>(fold);
     }
   }
-  return mean / static_cast<double>(folds.size());
+  if (const auto* lagged = dynamic_cast<const LaggedSource*>(&x)) {
+    return take_all(
+        LaggedStatistics::accumulate(*lagged, problem.y(), group_of, count, problem.comm(), wanted),
+        lagged->design());
+  }
+  const Unlagged plain(x);
+  return take_all(LaggedStatistics::accumulate(plain, problem.y(), group_of, count, problem.comm(), wanted),
+                  plain.design());
 }
 
 }  // namespace cinecortex::encoding

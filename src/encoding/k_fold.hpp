@@ -1,5 +1,6 @@
 #pragma once
-#include "spectral_form.hpp"
+#include "cinecortex/encoding/lagged_statistics.hpp"
+#include "ridge_problem.hpp"
 
 namespace cinecortex::encoding {
 
@@ -10,11 +11,14 @@ using Fold = std::vector<Range>;
 /// @throws InputError if there are fewer blocks, or rows for two in each fold, than folds.   Collective: no.
 std::vector<Fold> contiguous_folds(const RidgeProblem& problem, Index count);
 
-/// Mean over folds of R² on the rows left out, [A, t_col], every fold decomposed again with its own means.
-/// All in the axes of `form` (r instead of p columns), where the whole data's Gram matrix is diagonal and a
-/// fold's share is subtracted from it. Source: mathematics §4. Collective: over the problem's communicator;
-/// the same on all ranks of a grid column.
-MatrixD k_fold_r2(const RidgeProblem& problem, const SpectralForm& form, const std::vector<double>& alphas,
-                  const std::vector<Fold>& folds);
+/// Whole blocks with equal labels make a fold; folds without rows are left out.
+/// @throws InputError if fewer than two are left.   Collective: no.
+std::vector<Fold> labelled_folds(const RidgeProblem& problem, const std::vector<Index>& label_of);
+
+/// Sums of the rows of each fold, this rank's own targets; read in one pass.
+/// @param x  the problem's design, or other columns of the same rows
+/// Collective: over the problem's communicator.
+std::vector<Statistics> fold_statistics(const RidgeProblem& problem, const BlockSource& x,
+                                        const std::vector<Fold>& folds, LaggedStatistics::Wanted wanted);
 
 }  // namespace cinecortex::encoding

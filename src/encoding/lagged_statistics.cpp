@@ -157,11 +157,12 @@ class LaggedAccumulator {
   LaggedAccumulator(const LaggedStatistics& shape, Index targets)
       : delays_(shape.delays_),
         differences_(shape.differences_),
-        gram_(shape.components_),
+        has_gram_(shape.has_gram_),
+        gram_(has_gram_ ? shape.components_ : 0),
         sums_x_(MatrixD::Zero(static_cast<Index>(delays_.size()), shape.components_)),
         sum_y_(VectorD::Zero(targets)),
         squares_y_(VectorD::Zero(targets)) {
-    for (std::size_t i = 1; i < differences_.size(); ++i)
+    for (std::size_t i = 1; has_gram_ && i < differences_.size(); ++i)
       autos_.emplace_back(shape.components_, shape.components_);
     for (std::size_t i = 0; i < delays_.size(); ++i) crosses_.emplace_back(shape.components_, targets);
   }
@@ -172,7 +173,7 @@ class LaggedAccumulator {
     if (interior.empty()) return;
     const Index first = interior.begin - delays_.back();
     const Index rows = interior.end - delays_.front() - first;
-    for (std::size_t i = 0; i < differences_.size(); ++i) {
+    for (std::size_t i = 0; has_gram_ && i < differences_.size(); ++i) {
       const Range share = partition(rows - differences_[i], parts, part);
       const auto now = run.x.middleRows(first + share.begin, share.size());
       if (i == 0) {
@@ -217,7 +218,7 @@ class LaggedAccumulator {
   void finish(LaggedStatistics& result, const RidgeProblem& problem) {
     const auto& axis = problem.grid().run_axis();
     const Range owned = problem.owned();
-    result.auto_products_.push_back(gram_.take());
+    if (has_gram_) result.auto_products_.push_back(gram_.take());
     for (auto& product : autos_) result.auto_products_.push_back(product.take());
     for (auto& product : result.auto_products_) problem.comm().sum(numbers(product));
     for (auto& product : crosses_) {
@@ -270,6 +271,7 @@ class LaggedAccumulator {
 
   const std::vector<Index>& delays_;
   const std::vector<Index>& differences_;
+  bool has_gram_;
   linalg::GramSum gram_;
   std::vector<linalg::ProductSum> autos_, crosses_;
   MatrixD sums_x_;
@@ -319,14 +321,16 @@ VectorD first_means(const RidgeProblem& problem, const parallel::Communicator& a
 
 std::vector<LaggedStatistics> LaggedStatistics::accumulate(const LaggedSource& x, const BlockSource& y,
                                                            const std::vector<Index>& group_of, Index groups,
-                                                           const parallel::Communicator& comm) {
+                                                           const parallel::Communicator& comm,
+                                                           Wanted wanted) {
   const RidgeProblem problem(x, y, comm);
-  const bool single = x.single_precision() && y.single_precision();
+  const bool single = wanted.single && x.single_precision() && y.single_precision();
   const Range targets = problem.grid().targets_local();
   LaggedStatistics shape;
   shape.delays_ = ascending(x.design().delays());
   shape.differences_ = differences_of(shape.delays_);
   shape.components_ = x.components();
+  shape.has_gram_ = wanted.gram;
   shape.shift_x_ = representable(
       first_means(problem, comm, x.components(), [&](Index block) { return x.features(block); }), single);
   const VectorD shift_y = representable(first_means(problem, problem.grid().run_axis(), targets.size(),
@@ -398,7 +402,7 @@ void LaggedStatistics::add_edge_rows(const Design& design, Index k, Statistics& 
   const auto flush = [&] {
     const auto some_x = x.topRows(count);
     const auto some_y = y.topRows(count);
-    linalg::add_gram(some_x, statistics.gram);
+    if (has_gram_) linalg::add_gram(some_x, statistics.gram);
     linalg::gemm(true, false, 1.0, some_x, some_y, 1.0, statistics.cross);
     statistics.sum_x += some_x.colwise().sum().transpose();
     statistics.sum_y += some_y.colwise().sum().transpose();
@@ -431,30 +435,48 @@ void LaggedStatistics::add_edge_rows(const Design& design, Index k, Statistics& 
   flush();
 }
 
-Statistics LaggedStatistics::assemble(const Design& design, Index components) const {
-  if (components < 1 || components > components_) {
-    throw Error(
-        fmt::format("internal: statistics of {} components, but {} are wanted", components_, components));
+Statistics LaggedStatistics::without_products(const Design& design, Index k) const {
+  if (k < 1 || k > components_) {
+    throw Error(fmt::format("internal: statistics of {} components, but {} are wanted", components_, k));
   }
   const auto& delays = design.delays();
-  const Index k = components, p = design.columns(k), targets = sum_y_.size();
   Statistics result{.rows = interior_rows_,
                     .shift_x = shift_x_.head(k).replicate(static_cast<Index>(delays.size()), 1),
                     .shift_y = shift_y_,
-                    .sum_x = VectorD(p),
+                    .sum_x = VectorD(design.columns(k)),
                     .sum_y = sum_y_,
-                    .squares_y = squares_y_,
-                    .gram = MatrixD::Zero(p, p),
-                    .cross = MatrixD(p, targets)};
+                    .squares_y = squares_y_};
   for (std::size_t i = 0; i < delays.size(); ++i) {
-    const std::size_t at = position(delays_, delays[i], "delay");
-    const Index row = static_cast<Index>(i) * k;
-    result.sum_x.segment(row, k) = sums_x_.row(static_cast<Index>(at)).head(k).transpose();
-    result.cross.middleRows(row, k) = cross_products_[at].topRows(k);
+    const auto at = static_cast<Index>(position(delays_, delays[i], "delay"));
+    result.sum_x.segment(static_cast<Index>(i) * k, k) = sums_x_.row(at).head(k).transpose();
   }
-  add_inner_gram(design, k, result.gram);
-  add_edge_rows(design, k, result);
-  linalg::mirror_upper(result.gram);
+  return result;
+}
+
+Statistics LaggedStatistics::assemble(const Design& design, Index components) const {
+  Statistics result = without_products(design, components);
+  const auto& delays = design.delays();
+  result.cross = MatrixD(result.columns(), result.targets());
+  for (std::size_t i = 0; i < delays.size(); ++i) {
+    result.cross.middleRows(static_cast<Index>(i) * components, components) =
+        cross_products_[position(delays_, delays[i], "delay")].topRows(components);
+  }
+  if (has_gram_) {
+    result.gram = MatrixD::Zero(result.columns(), result.columns());
+    add_inner_gram(design, components, result.gram);
+  }
+  add_edge_rows(design, components, result);
+  if (has_gram_) linalg::mirror_upper(result.gram);
+  return result;
+}
+
+Statistics LaggedStatistics::take(const Design& design) && {
+  if (delays_.size() > 1 || design.delays() != delays_) return assemble(design, components_);
+  Statistics result = without_products(design, components_);
+  result.cross = std::move(cross_products_[0]);
+  if (has_gram_) result.gram = std::move(auto_products_[0]);
+  add_edge_rows(design, components_, result);
+  if (has_gram_) linalg::mirror_upper(result.gram);
   return result;
 }
 

@@ -57,7 +57,7 @@ LeaveOneOut::LeaveOneOut(const VectorD& values, const MatrixD& projection, const
       rows_global_(rows_global),
       sums_(MatrixD::Zero(static_cast<Index>(alphas.size()), projection.cols())) {}
 
-void LeaveOneOut::add(const MatrixD& u, const MatrixD& y) {
+void LeaveOneOut::add_beyond(const VectorD& weight, const MatrixD& u, const MatrixD& y) {
   const MatrixD squared = u.cwiseAbs2();
   VectorD gap = (1.0 - 1.0 / static_cast<double>(rows_global_) - squared.rowwise().sum().array()).matrix();
   const double zero = reaches_all(u.cols(), rows_global_) ? std::numeric_limits<double>::infinity()
@@ -73,8 +73,11 @@ void LeaveOneOut::add(const MatrixD& u, const MatrixD& y) {
     const VectorD scale = (gap.array() > 0).select(VectorD::Constant(gap.size(), factor), 1.0);
     const VectorD one_minus_h = gap + scale.cwiseProduct(squared * shape);
     const MatrixD residual = rest + scale.asDiagonal() * shaped(u, shape, projection_);
-    sums_.row(static_cast<Index>(a)) +=
-        (one_minus_h.cwiseInverse().asDiagonal() * residual).colwise().squaredNorm();
+    // Where g was left unscaled the true residual is `factor` times this one.
+    const VectorD size = (gap.array() > 0).select(VectorD::Ones(gap.size()), factor);
+    const VectorD weights =
+        one_minus_h.cwiseAbs2().cwiseInverse() - weight[static_cast<Index>(a)] * size.cwiseAbs2();
+    sums_.row(static_cast<Index>(a)) += weights.transpose() * residual.cwiseAbs2();
   }
 }
 

@@ -29,7 +29,11 @@ class LeaveOneOut {
   LeaveOneOut(const VectorD& values, const MatrixD& projection, const std::vector<double>& alphas,
               Index rows_global);
   /// @param u  [rows, r] rows of U    @param y  [rows, t] centred
-  void add(const MatrixD& u, const MatrixD& y);
+  void add(const MatrixD& u, const MatrixD& y) {
+    add_beyond(VectorD::Zero(static_cast<Index>(shrinkages_.size())), u, y);
+  }
+  /// Only what they exceed weight · (residual)² by, where weight [A] is a common one for left-out squares.
+  void add_beyond(const VectorD& weight, const MatrixD& u, const MatrixD& y);
   MatrixD& sums() noexcept { return sums_; }  ///< [A, t]
 
  private:

@@ -6,25 +6,34 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <memory>
+#include <optional>
 #include <string_view>
 
+#include "cinecortex/core/log.hpp"
+#include "cinecortex/encoding/ridge_path.hpp"
+#include "cinecortex/linalg/distributed_eigen.hpp"
 #include "k_fold.hpp"
+#include "leave_one_out.hpp"
 #include "leave_out.hpp"
+#include "source_views.hpp"
 #include "spectral_form.hpp"
 
 namespace cinecortex::encoding {
 namespace {
 
 struct Criterion {
-  enum class Kind { loo, gcv, leave_one_group_out, k_fold } kind;
+  enum class Kind { loo, gcv, leave_one_group_out, k_fold, leave_one_season_out } kind;
   Index folds = 0;
-  Better better() const { return kind == Kind::k_fold ? Better::higher : Better::lower; }
-  const char* cv_name() const {
+  bool by_folds() const { return kind == Kind::k_fold || kind == Kind::leave_one_season_out; }
+  Better better() const { return by_folds() ? Better::higher : Better::lower; }
+  std::string cv_name(const std::string& measure) const {
     switch (kind) {
       case Kind::gcv:
         return "cv_gcv";
       case Kind::k_fold:
-        return "cv_r2";
+      case Kind::leave_one_season_out:
+        return "cv_" + measure;
       case Kind::loo:
       case Kind::leave_one_group_out:
         break;
@@ -48,6 +57,7 @@ Criterion parse_criterion(const std::string& name) {
   if (name == "loo") return {Kind::loo};
   if (name == "gcv") return {Kind::gcv};
   if (name == "leave-one-run-out" || name == "leave-one-group-out") return {Kind::leave_one_group_out};
+  if (name == "leave-one-season-out") return {Kind::leave_one_season_out};
   constexpr std::string_view k_fold = "kfold:";
   if (name.starts_with(k_fold))
     return {Kind::k_fold, parse_folds(name, std::string_view(name).substr(k_fold.size()))};
@@ -63,62 +73,218 @@ void require_several_blocks(const RidgeProblem& problem, const std::string& crit
       "criterion {}: there is only one run (or group), and leaving it out leaves nothing", criterion));
 }
 
-/// Mean squared left-out residuals [A, t_col], from one more pass over the data.
-template <class LeaveOut>
-MatrixD left_out_errors(const RidgeProblem& problem, const SpectralForm& form,
-                        const std::vector<double>& alphas) {
-  LeaveOut left_out(form.values(), form.projection(), alphas, problem.rows());
+/// Mean squared residuals with whole blocks left out [A, t_owned], from one more pass over the data.
+MatrixD left_out_group_errors(const RidgeProblem& problem, const SpectralForm& form,
+                              const ProjectedTargets& targets, const std::vector<double>& alphas) {
+  const VectorD mean_y = gather_targets(targets.mean_y, problem);
+  LeaveOneGroupOut left_out(form.values(), gather_columns(targets.projection, problem), alphas,
+                            problem.rows());
   problem.stream(
-      [&](Index block) { left_out.add(form.left_vectors(block), problem.centred_y(block, form.mean_y())); });
+      [&](Index block) { left_out.add(form.left_vectors(block), problem.centred_y(block, mean_y)); });
   MatrixD errors = std::move(left_out.sums());
   problem.grid().run_axis().sum(numbers(errors));
-  return errors / static_cast<double>(problem.rows());
-}
-
-/// The criterion's value for every alpha and target of this rank's grid column: [A, t_col].
-MatrixD evaluate(const Criterion& criterion, const RidgeProblem& problem, const SpectralForm& form,
-                 const RidgeOptions& options) {
-  switch (criterion.kind) {
-    case Criterion::Kind::loo:
-      return left_out_errors<LeaveOneOut>(problem, form, options.alphas);
-    case Criterion::Kind::gcv:
-      return generalised_cross_validation(form.values(), form.projection(), form.squares_y(), options.alphas,
-                                          problem.rows());
-    case Criterion::Kind::leave_one_group_out:
-      return left_out_errors<LeaveOneGroupOut>(problem, form, options.alphas);
-    case Criterion::Kind::k_fold:
-      break;
-  }
-  return k_fold_r2(problem, form, options.alphas, contiguous_folds(problem, criterion.folds));
-}
-
-/// One alpha a target of this rank's grid column [t_col].   Collective: over the problem's communicator.
-VectorD choose_alphas(const MatrixD& cv, const Criterion& criterion, const RidgeProblem& problem,
-                      const RidgeOptions& options) {
-  VectorD chosen(cv.cols());
-  if (options.per_target) {
-    for (Index v = 0; v < cv.cols(); ++v) {
-      chosen[v] = choose_alpha(cv.col(v), options.alphas, criterion.better());
-    }
-    return chosen;
-  }
   const Range owned = problem.owned();
-  VectorD total = cv.middleCols(owned.begin, owned.size()).rowwise().sum();
-  problem.comm().sum(numbers(total));
-  if (problem.targets_global() == 0) return chosen;
-  const VectorD mean = total / static_cast<double>(problem.targets_global());
-  chosen.setConstant(choose_alpha(mean, options.alphas, criterion.better()));
-  return chosen;
+  return errors.middleCols(owned.begin, owned.size()) / static_cast<double>(problem.rows());
 }
+
+/// Rows in the design's axes, Z = U Λ^½: r columns that hold all of x there is, where p > n.
+class TurnedRows final : public BlockSource {
+ public:
+  TurnedRows(const BlockSource& x, const SpectralForm& form) : x_(x), form_(form) {}
+  Index blocks() const override { return x_.blocks(); }
+  Index rows(Index block) const override { return x_.rows(block); }
+  Index columns() const override { return form_.rank(); }
+  MatrixD read(Index block, Range columns) const override {
+    const MatrixD rows = form_.left_vectors(block) * form_.values().cwiseSqrt().asDiagonal();
+    return rows.middleCols(columns.begin, columns.size());
+  }
+  using BlockSource::read;
+  std::string name(Index block) const override { return x_.name(block); }
+
+ private:
+  const BlockSource& x_;
+  const SpectralForm& form_;
+};
 
 /// λ/(λ+α) ∘ ŷ, each target with its own alpha.
-MatrixD shrink(const SpectralForm& form, const VectorD& alpha) {
-  MatrixD shrunk = form.projection();
+MatrixD shrink(const SpectralForm& form, MatrixD projection, const VectorD& alpha) {
   for (Index j = 0; j < form.rank(); ++j) {
-    shrunk.row(j).array() *= form.values()[j] / (form.values()[j] + alpha.transpose().array());
+    projection.row(j).array() *= form.values()[j] / (form.values()[j] + alpha.transpose().array());
   }
-  return shrunk;
+  return projection;
 }
+
+Statistics sum_of(std::vector<Statistics>& parts) {
+  if (parts.size() == 1) return std::move(parts[0]);
+  Statistics total = parts[0];
+  for (std::size_t i = 1; i < parts.size(); ++i) total += parts[i];
+  return total;
+}
+
+/// Fits blocks of targets on one design: what depends on the design alone is made for the first block and kept.
+class Solver {
+ public:
+  Solver(const BlockSource& x, const RidgeOptions& options, Index cache_bytes,
+         const parallel::Communicator& comm)
+      : x_(x),
+        options_(options),
+        criterion_(parse_criterion(options.criterion)),
+        cache_bytes_(cache_bytes),
+        comm_(comm) {}
+
+  /// @param alpha  shared by all targets; without it the options decide
+  RidgeFit fit(const BlockSource& y, std::optional<double> alpha) {
+    const RidgeProblem problem(x_, y, comm_);
+    const std::vector<Fold> folds = check_blocks(problem);
+    std::vector<Statistics> parts;
+    const ProjectedTargets targets = project(problem, folds, parts);
+
+    RidgeFit fit;
+    fit.targets_local = problem.grid().targets_owned();
+    fit.targets_global = problem.targets_global();
+    fit.rows = problem.rows();
+    fit.form = form_->name();
+    fit.cv_name = criterion_.cv_name(options_.measure);
+    fit.cv = evaluate(problem, targets, parts, fit);
+    parallel::agree(comm_, [&] {
+      if (!fit.cv.allFinite()) throw NumericalError("ridge: the cross-validation curve is not finite");
+    });
+    fit.alpha =
+        alpha ? VectorD::Constant(fit.cv.cols(), *alpha) : choose_alphas(fit.cv, problem.targets_global());
+    fit.weights = form_->weights(problem, shrink(*form_, targets.projection, fit.alpha));
+    fit.intercept = targets.mean_y - fit.weights.transpose() * form_->mean_x();
+    return fit;
+  }
+
+  double best_of(const VectorD& curve) const {
+    return choose_alpha(curve, options_.alphas, criterion_.better());
+  }
+
+ private:
+  std::vector<Fold> check_blocks(const RidgeProblem& problem) const {
+    using Kind = Criterion::Kind;
+    if (criterion_.kind == Kind::leave_one_group_out) require_several_blocks(problem, options_.criterion);
+    if (criterion_.kind == Kind::k_fold) return contiguous_folds(problem, criterion_.folds);
+    if (criterion_.kind == Kind::leave_one_season_out) return labelled_folds(problem, options_.season_of);
+    Fold all;
+    for (Index block = 0; block < problem.blocks(); ++block) all.push_back({0, problem.rows(block)});
+    return {all};
+  }
+
+  ProjectedTargets project(const RidgeProblem& problem, const std::vector<Fold>& folds,
+                           std::vector<Statistics>& parts) {
+    if (problem.columns() <= problem.rows()) return project_primal(problem, folds, parts);
+    if (!form_) form_ = std::make_unique<DualForm>(problem);
+    const auto& form = static_cast<const DualForm&>(*form_);
+    if (criterion_.by_folds()) {
+      parts = fold_statistics(problem, TurnedRows(x_, form), folds,
+                              {.gram = fold_grams_.empty(), .single = false});
+    }
+    return form.project(problem);
+  }
+
+  ProjectedTargets project_primal(const RidgeProblem& problem, const std::vector<Fold>& folds,
+                                  std::vector<Statistics>& parts) {
+    const bool first = !form_;
+    const bool single = single_ && x_.single_precision() && problem.y().single_precision();
+    parts = fold_statistics(problem, x_, folds, {.gram = first, .single = single});
+    CentredStatistics total = centre(sum_of(parts));
+    if (first) {
+      auto form = std::make_unique<PrimalForm>(x_, total, single, comm_);
+      if (single && !form->resolved_by_single()) {
+        if (comm_.root()) {
+          log::info(
+              "ridge: the smallest direction of x has a variance below 1e-6 of the largest: adding up again "
+              "in "
+              "float64");
+        }
+        single_ = false;
+        return project_primal(problem, folds, parts);
+      }
+      form_ = std::move(form);
+    }
+    return static_cast<const PrimalForm&>(*form_).project(total);
+  }
+
+  /// The criterion's value for every alpha and target of this rank: [A, t_owned].
+  MatrixD evaluate(const RidgeProblem& problem, const ProjectedTargets& targets,
+                   std::vector<Statistics>& parts, RidgeFit& fit) {
+    using Kind = Criterion::Kind;
+    const auto& alphas = options_.alphas;
+    switch (criterion_.kind) {
+      case Kind::loo: {
+        if (!leverages_) leverages_.emplace(problem, *form_, alphas, cache_bytes_);
+        LeaveOneOutCurve curve = leave_one_out(problem, *form_, *leverages_, targets, alphas);
+        fit.cv_error_bound = curve.bound;
+        fit.passes = curve.terms;
+        fit.exact_rows = curve.exact_rows;
+        return std::move(curve.mse);
+      }
+      case Kind::gcv:
+        return generalised_cross_validation(form_->values(), targets.projection, targets.squares_y, alphas,
+                                            problem.rows());
+      case Kind::leave_one_group_out:
+        return left_out_group_errors(problem, *form_, targets, alphas);
+      case Kind::k_fold:
+      case Kind::leave_one_season_out:
+        break;
+    }
+    return evaluate_folds(parts);
+  }
+
+  /// Mean over folds of what the fits on the other folds explain; every fold is decomposed by itself.
+  MatrixD evaluate_folds(std::vector<Statistics>& parts) {
+    if (fold_grams_.empty()) {
+      for (auto& part : parts) fold_grams_.push_back(std::move(part.gram));
+    }
+    Statistics total = parts[0];
+    for (std::size_t f = 1; f < parts.size(); ++f) total += parts[f];
+    MatrixD sum_of_grams;
+    if (fold_pairs_.empty()) {
+      sum_of_grams = fold_grams_[0];
+      for (std::size_t f = 1; f < parts.size(); ++f) sum_of_grams += fold_grams_[f];
+    }
+    MatrixD mean = MatrixD::Zero(static_cast<Index>(options_.alphas.size()), parts[0].targets());
+    const bool decompose = fold_pairs_.empty();
+    for (std::size_t f = 0; f < parts.size(); ++f) {
+      Statistics others = total;
+      others -= parts[f];
+      if (decompose) others.gram = sum_of_grams - fold_grams_[f];
+      const CentredStatistics train = centre(std::move(others));
+      if (decompose) fold_pairs_.push_back(linalg::eigh(train.gram, comm_));
+      std::swap(parts[f].gram, fold_grams_[f]);
+      const HeldOut scores = parallel::agree(
+          comm_, [&] { return held_out(RidgePath(train, fold_pairs_[f]), parts[f], options_.alphas); });
+      std::swap(parts[f].gram, fold_grams_[f]);
+      mean += options_.measure == "r" ? scores.r : scores.r2;
+    }
+    return mean / static_cast<double>(parts.size());
+  }
+
+  /// One alpha for each of this rank's targets.   Collective: over comm_.
+  VectorD choose_alphas(const MatrixD& cv, Index targets_global) const {
+    VectorD chosen(cv.cols());
+    if (options_.per_target) {
+      for (Index v = 0; v < cv.cols(); ++v) chosen[v] = best_of(cv.col(v));
+      return chosen;
+    }
+    VectorD total = cv.rowwise().sum();
+    comm_.sum(numbers(total));
+    if (targets_global > 0) chosen.setConstant(best_of(total / static_cast<double>(targets_global)));
+    return chosen;
+  }
+
+  const BlockSource& x_;
+  const RidgeOptions& options_;
+  Criterion criterion_;
+  Index cache_bytes_;
+  const parallel::Communicator& comm_;
+  bool single_ = true;
+  std::unique_ptr<SpectralForm> form_;
+  std::optional<Leverages> leverages_;
+  std::vector<MatrixD> fold_grams_;
+  std::vector<linalg::EigenPairs> fold_pairs_;
+};
 
 void count_edges(RidgeFit& fit, const RidgeOptions& options, const parallel::Communicator& comm) {
   const auto [low, high] = std::minmax_element(options.alphas.begin(), options.alphas.end());
@@ -134,7 +300,7 @@ std::vector<double> default_alphas() {
 }
 
 std::vector<std::string> ridge_criteria() {
-  return {"loo", "gcv", "leave-one-run-out", "leave-one-group-out", "kfold:K"};
+  return {"loo", "gcv", "leave-one-run-out", "leave-one-group-out", "leave-one-season-out", "kfold:K"};
 }
 
 void check(const RidgeOptions& options) {
@@ -146,41 +312,43 @@ void check(const RidgeOptions& options) {
         fmt::format("alphas: {} is not allowed; every alpha is a finite number of at least 0", alpha));
   }
   parse_criterion(options.criterion);
+  if (options.measure != "r2" && options.measure != "r") {
+    throw InputError(fmt::format("measure \"{}\": folds are compared by r2 or by r", options.measure));
+  }
 }
 
 RidgeFit fit_ridge(const BlockSource& x, const BlockSource& y, const RidgeOptions& options,
                    const parallel::Communicator& comm) {
+  RidgeFit all;
+  fit_ridge(x, y, options, {}, comm, [&](RidgeFit fit) { all = std::move(fit); });
+  return all;
+}
+
+void fit_ridge(const BlockSource& x, const BlockSource& y, const RidgeOptions& options,
+               const RidgeBudget& budget, const parallel::Communicator& comm,
+               const std::function<void(RidgeFit)>& take) {
   check(options);
-  const Criterion criterion = parse_criterion(options.criterion);
-  const RidgeProblem problem(x, y, comm);
-  // What the criterion asks of the data is known before the costly part.
-  if (criterion.kind == Criterion::Kind::leave_one_group_out)
-    require_several_blocks(problem, options.criterion);
-  if (criterion.kind == Criterion::Kind::k_fold) contiguous_folds(problem, criterion.folds);
-
-  const auto form = decompose(problem);
-  MatrixD cv = evaluate(criterion, problem, *form, options);
-  // Ranks of a grid column choose for the same targets: from the very same numbers.
-  problem.grid().run_axis().broadcast(numbers(cv));
-  parallel::agree(comm, [&] {
-    if (!cv.allFinite()) throw NumericalError("ridge: the cross-validation curve is not finite");
-  });
-  const VectorD alpha = choose_alphas(cv, criterion, problem, options);
-
-  const Range owned = problem.owned();
-  RidgeFit fit;
-  fit.targets_local = problem.grid().targets_owned();
-  fit.targets_global = problem.targets_global();
-  fit.rows = problem.rows();
-  fit.alpha = alpha.segment(owned.begin, owned.size());
-  fit.cv = cv.middleCols(owned.begin, owned.size());
-  fit.cv_name = criterion.cv_name();
-  fit.weights = form->weights(shrink(*form, alpha));
-  fit.intercept =
-      form->mean_y().segment(owned.begin, owned.size()) - fit.weights.transpose() * form->mean_x();
-  fit.form = form->name();
-  count_edges(fit, options, comm);
-  return fit;
+  const Index targets = y.columns();
+  const Index most = budget.targets_at_once > 0 ? budget.targets_at_once : std::max<Index>(targets, 1);
+  const Index parts = std::max<Index>(1, (targets + most - 1) / most);
+  Solver solver(x, options, budget.cache_bytes, comm);
+  std::optional<double> shared;
+  if (!options.per_target && parts > 1) {
+    VectorD total = VectorD::Zero(static_cast<Index>(options.alphas.size()));
+    for (Index part = 0; part < parts; ++part) {
+      total += solver.fit(ColumnsOf(y, partition(targets, parts, part)), {}).cv.rowwise().sum();
+    }
+    comm.sum(numbers(total));
+    shared = solver.best_of(total / static_cast<double>(targets));
+  }
+  for (Index part = 0; part < parts; ++part) {
+    const Range columns = partition(targets, parts, part);
+    RidgeFit fit = parts == 1 ? solver.fit(y, shared) : solver.fit(ColumnsOf(y, columns), shared);
+    fit.targets_local = {columns.begin + fit.targets_local.begin, columns.begin + fit.targets_local.end};
+    fit.targets_global = targets;
+    count_edges(fit, options, comm);
+    take(std::move(fit));
+  }
 }
 
 }  // namespace cinecortex::encoding

@@ -141,7 +141,7 @@ RidgePath::RidgePath(const CentredStatistics& train) : RidgePath(train, decompos
 
 RidgePath::RidgePath(const CentredStatistics& train, const linalg::EigenPairs& pairs)
     : rows_(train.rows), mean_x_(train.mean_x), mean_y_(train.mean_y), squares_y_(train.squares_y) {
-  const Index rank = numerical_rank(pairs.values, train.rows, train.gram.rows());
+  const Index rank = numerical_rank(pairs.values, train.rows, train.mean_x.size());
   values_ = pairs.values.tail(rank);
   vectors_ = pairs.vectors.rightCols(rank);
   projection_ = MatrixD::Zero(rank, train.cross.cols());

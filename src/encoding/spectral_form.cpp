@@ -6,10 +6,22 @@
 namespace cinecortex::encoding {
 namespace {
 
-/// A first estimate of the responses' means, the same on all ranks of the grid column: sums of squares about
-/// it lose nothing, however large the mean is.
-VectorD estimate_mean_y(const RidgeProblem& problem, Index block) {
+using linalg::gemm;
+
+void require_finite(bool finite, const parallel::Communicator& comm) {
+  parallel::agree(comm, [&] {
+    if (finite) return;
+    throw NumericalError(
+        "ridge: the sums of squares are not finite; are there values beyond 1e150 in x or y?");
+  });
+}
+
+/// A first estimate of the responses' means, the same on all ranks of the grid column: sums of squares about it
+/// lose nothing, however large the mean is.
+VectorD estimate_mean_y(const RidgeProblem& problem) {
   const auto& axis = problem.grid().run_axis();
+  Index block = 0;
+  while (problem.rows(block) == 0) ++block;
   VectorD mean = VectorD::Zero(problem.targets_local());
   parallel::agree(problem.comm(), [&] {
     if (axis.root()) mean = column_means(problem.y().read(block, problem.grid().targets_local()));
@@ -18,196 +30,148 @@ VectorD estimate_mean_y(const RidgeProblem& problem, Index block) {
   return mean;
 }
 
-VectorD estimate_mean_x(const RidgeProblem& problem, Index block) {
-  VectorD mean = VectorD::Zero(problem.columns());
-  parallel::agree(problem.comm(), [&] {
-    if (problem.comm().root()) mean = column_means(problem.x().read(block));
-  });
-  problem.comm().broadcast(numbers(mean));
-  return mean;
+template <class Scalar>
+Matrix<Scalar> turned_rows(Matrix<Scalar> x, const VectorD& mean, const Matrix<Scalar>& basis) {
+  const Matrix<Scalar> shift = mean.transpose().template cast<Scalar>();
+  x.rowwise() -= shift.row(0);
+  Matrix<Scalar> vectors = Matrix<Scalar>::Zero(x.rows(), basis.cols());
+  gemm(false, false, Scalar{1}, x, basis, Scalar{0}, vectors);
+  return vectors;
 }
-
-Index first_block_with_rows(const RidgeProblem& problem) {
-  Index block = 0;
-  while (problem.rows(block) == 0) ++block;
-  return block;
-}
-
-void require_finite(const MatrixD& statistics, const RidgeProblem& problem) {
-  parallel::agree(problem.comm(), [&] {
-    if (statistics.allFinite()) return;
-    throw NumericalError(
-        "ridge: the sums of squares are not finite; are there values beyond 1e150 in x or y?");
-  });
-}
-
-/// Sums of y about a shift, over this rank's blocks first and over the run axis then.
-struct ResponseSums {
-  explicit ResponseSums(Index targets) : sum(VectorD::Zero(targets)), squares(VectorD::Zero(targets)) {}
-  void add(const MatrixD& shifted) {
-    sum += shifted.colwise().sum().transpose();
-    squares += shifted.colwise().squaredNorm().transpose();
-  }
-  void reduce(const RidgeProblem& problem) {
-    problem.grid().run_axis().sum(numbers(sum));
-    problem.grid().run_axis().sum(numbers(squares));
-  }
-  VectorD sum, squares;
-};
-
-class PrimalForm final : public SpectralForm {
- public:
-  explicit PrimalForm(const RidgeProblem& problem) : problem_(problem) {
-    const Index p = problem.columns();
-    MatrixD gram = MatrixD::Zero(p, p);
-    MatrixD cross = MatrixD::Zero(p, problem.targets_local());
-    accumulate(gram, cross);
-    const auto pairs = linalg::eigh(gram, problem.comm());
-    const Index rank = numerical_rank(pairs.values, problem.rows(), p);
-    values_ = pairs.values.tail(rank);
-    basis_ = pairs.vectors.rightCols(rank) * values_.cwiseSqrt().cwiseInverse().asDiagonal();
-    projection_ = MatrixD::Zero(rank, problem.targets_local());
-    linalg::gemm(true, false, 1.0, basis_, cross, 0.0, projection_);
-  }
-
-  std::string name() const override { return "primal"; }
-
-  MatrixD left_vectors(Index block) const override {
-    MatrixD vectors = MatrixD::Zero(problem_.rows(block), rank());
-    linalg::gemm(false, false, 1.0, problem_.centred_x(block, mean_x_), basis_, 0.0, vectors);
-    return vectors;
-  }
-
-  MatrixD weights(const MatrixD& shrunk) const override {
-    const Range owned = problem_.owned();
-    MatrixD result = MatrixD::Zero(problem_.columns(), owned.size());
-    linalg::gemm(false, false, 1.0, basis_, shrunk.middleCols(owned.begin, owned.size()), 0.0, result);
-    return result;
-  }
-
- private:
-  /// Centred X̃ᵀX̃ and X̃ᵀỸ, the means, and ‖ỹ‖².
-  void accumulate(MatrixD& gram, MatrixD& cross) {
-    const Index first = first_block_with_rows(problem_);
-    const VectorD shift_x = estimate_mean_x(problem_, first);
-    const VectorD shift_y = estimate_mean_y(problem_, first);
-    VectorD sum_x = VectorD::Zero(problem_.columns());
-    ResponseSums sums_y(problem_.targets_local());
-    problem_.stream([&](Index block) {
-      const MatrixD x = problem_.centred_x(block, shift_x);
-      const MatrixD y = problem_.centred_y(block, shift_y);
-      const Range share = problem_.share_of_rows({0, x.rows()});
-      linalg::add_gram(x.middleRows(share.begin, share.size()), gram);
-      linalg::gemm(true, false, 1.0, x, y, 1.0, cross);
-      sum_x += x.colwise().sum().transpose();
-      sums_y.add(y);
-    });
-    problem_.comm().sum(numbers(gram));
-    problem_.grid().run_axis().sum(numbers(cross));
-    problem_.grid().run_axis().sum(numbers(sum_x));
-    sums_y.reduce(problem_);
-    linalg::mirror_upper(gram);
-
-    const auto n = static_cast<double>(problem_.rows());
-    const VectorD rest_x = sum_x / n;  // what the shift left of the mean
-    const VectorD rest_y = sums_y.sum / n;
-    gram.noalias() -= n * rest_x * rest_x.transpose();
-    cross.noalias() -= n * rest_x * rest_y.transpose();
-    mean_x_ = shift_x + rest_x;
-    mean_y_ = shift_y + rest_y;
-    squares_y_ = (sums_y.squares - n * rest_y.cwiseAbs2()).cwiseMax(0.0);
-    require_finite(gram, problem_);
-    require_finite(cross, problem_);
-  }
-
-  const RidgeProblem& problem_;
-  MatrixD basis_;  ///< V Λ^-½ [p, r]
-};
-
-class DualForm final : public SpectralForm {
- public:
-  explicit DualForm(const RidgeProblem& problem) : problem_(problem) {
-    const auto pairs = linalg::eigh(gram_of_rows(), problem.comm());
-    const Index rank = numerical_rank(pairs.values, problem.rows(), problem.columns());
-    values_ = pairs.values.tail(rank);
-    vectors_ = pairs.vectors.rightCols(rank);
-    project();
-  }
-
-  std::string name() const override { return "dual"; }
-
-  MatrixD left_vectors(Index block) const override {
-    return vectors_.middleRows(problem_.first_row(block), problem_.rows(block));
-  }
-
-  MatrixD weights(const MatrixD& shrunk) const override {
-    const MatrixD scaled = values_.cwiseInverse().asDiagonal() * shrunk;
-    MatrixD all = MatrixD::Zero(problem_.columns(), problem_.targets_local());
-    problem_.stream([&](Index block) {
-      MatrixD coefficients = MatrixD::Zero(problem_.rows(block), problem_.targets_local());
-      linalg::gemm(false, false, 1.0, left_vectors(block), scaled, 0.0, coefficients);
-      linalg::gemm(true, false, 1.0, problem_.centred_x(block, mean_x_), coefficients, 1.0, all);
-    });
-    problem_.grid().run_axis().sum(numbers(all));
-    const Range owned = problem_.owned();
-    return all.middleCols(owned.begin, owned.size());
-  }
-
- private:
-  /// X̃X̃ᵀ [n, n]. Each rank takes a share of the columns and holds its n × p/P: n < p, so that is below p².
-  MatrixD gram_of_rows() {
-    const auto& comm = problem_.comm();
-    const Range columns = partition(problem_.columns(), comm.size(), comm.rank());
-    MatrixD gram = MatrixD::Zero(problem_.rows(), problem_.rows());
-    VectorD mean = VectorD::Zero(columns.size());
-    parallel::agree(comm, [&] {
-      if (columns.empty()) return;
-      MatrixD panel(problem_.rows(), columns.size());
-      for (Index block = 0; block < problem_.blocks(); ++block) {
-        interrupt::check();
-        if (problem_.rows(block) == 0) continue;
-        panel.middleRows(problem_.first_row(block), problem_.rows(block)) = problem_.x().read(block, columns);
-      }
-      mean = column_means(panel);
-      panel.rowwise() -= mean.transpose();
-      linalg::gemm(false, true, 1.0, panel, panel, 0.0, gram);
-    });
-    comm.sum(numbers(gram));
-    const auto means =
-        comm.gather(std::span<const double>(mean.data(), static_cast<std::size_t>(mean.size())));
-    mean_x_ = VectorD::Map(means.data(), static_cast<Index>(means.size()));
-    require_finite(gram, problem_);
-    return gram;
-  }
-
-  void project() {
-    const VectorD shift = estimate_mean_y(problem_, first_block_with_rows(problem_));
-    ResponseSums sums(problem_.targets_local());
-    projection_ = MatrixD::Zero(rank(), problem_.targets_local());
-    problem_.stream([&](Index block) {
-      const MatrixD y = problem_.centred_y(block, shift);
-      linalg::gemm(true, false, 1.0, left_vectors(block), y, 1.0, projection_);
-      sums.add(y);
-    });
-    problem_.grid().run_axis().sum(numbers(projection_));
-    sums.reduce(problem_);
-    const auto n = static_cast<double>(problem_.rows());
-    const VectorD rest = sums.sum / n;
-    projection_.noalias() -= vectors_.colwise().sum().transpose() * rest.transpose();
-    mean_y_ = shift + rest;
-    squares_y_ = (sums.squares - n * rest.cwiseAbs2()).cwiseMax(0.0);
-    require_finite(projection_, problem_);
-  }
-
-  const RidgeProblem& problem_;
-  MatrixD vectors_;  ///< U [n, r]
-};
 
 }  // namespace
 
-std::unique_ptr<SpectralForm> decompose(const RidgeProblem& problem) {
-  if (problem.columns() <= problem.rows()) return std::make_unique<PrimalForm>(problem);
-  return std::make_unique<DualForm>(problem);
+MatrixD gather_columns(const MatrixD& owned, const RidgeProblem& problem) {
+  const MatrixD transposed = owned.transpose();  // so that what ranks send lies one after the other
+  const auto all = problem.grid().run_axis().gather(
+      std::span<const double>(transposed.data(), static_cast<std::size_t>(transposed.size())));
+  return Eigen::Map<const MatrixD>(all.data(), problem.targets_local(), owned.rows()).transpose();
+}
+
+VectorD gather_targets(const VectorD& owned, const RidgeProblem& problem) {
+  const auto all = problem.grid().run_axis().gather(
+      std::span<const double>(owned.data(), static_cast<std::size_t>(owned.size())));
+  return Eigen::Map<const VectorD>(all.data(), problem.targets_local());
+}
+
+PrimalForm::PrimalForm(const BlockSource& x, const CentredStatistics& statistics, bool single,
+                       const parallel::Communicator& comm)
+    : x_(x), single_(single), columns_(statistics.gram.rows()) {
+  require_finite(statistics.gram.allFinite(), comm);
+  const auto pairs = linalg::eigh(statistics.gram, comm);
+  const Index rank = numerical_rank(pairs.values, statistics.rows, columns_);
+  values_ = pairs.values.tail(rank);
+  mean_x_ = statistics.mean_x;
+  basis_ = pairs.vectors.rightCols(rank) * values_.cwiseSqrt().cwiseInverse().asDiagonal();
+  if (single_) basis_single_ = basis_.cast<float>();
+}
+
+bool PrimalForm::resolved_by_single() const {
+  constexpr double least = 1e-6;
+  return rank() == columns_ && values_[0] >= least * values_[rank() - 1];
+}
+
+MatrixD PrimalForm::left_vectors(Index block) const {
+  return turned_rows<double>(x_.read(block), mean_x_, basis_);
+}
+
+MatrixF PrimalForm::left_vectors_single(Index block) const {
+  // A mean that float32 cannot hold leaves a rest, the same for every row.
+  MatrixF vectors = turned_rows<float>(x_.read_single(block, {0, columns_}), mean_x_, basis_single_);
+  const VectorD rest = mean_x_ - mean_x_.cast<float>().cast<double>();
+  const VectorD offset = basis_.transpose() * rest;
+  vectors.rowwise() -= offset.transpose().cast<float>();
+  return vectors;
+}
+
+MatrixD PrimalForm::weights(const RidgeProblem&, const MatrixD& shrunk) const {
+  MatrixD result = MatrixD::Zero(basis_.rows(), shrunk.cols());
+  gemm(false, false, 1.0, basis_, shrunk, 0.0, result);
+  return result;
+}
+
+ProjectedTargets PrimalForm::project(const CentredStatistics& statistics) const {
+  ProjectedTargets targets{MatrixD::Zero(rank(), statistics.cross.cols()), statistics.mean_y,
+                           statistics.squares_y};
+  gemm(true, false, 1.0, basis_, statistics.cross, 0.0, targets.projection);
+  return targets;
+}
+
+DualForm::DualForm(const RidgeProblem& problem) {
+  for (Index block = 0; block < problem.blocks(); ++block) {
+    rows_of_block_.push_back({problem.first_row(block), problem.first_row(block + 1)});
+  }
+  const auto pairs = linalg::eigh(gram_of_rows(problem), problem.comm());
+  const Index rank = numerical_rank(pairs.values, problem.rows(), problem.columns());
+  values_ = pairs.values.tail(rank);
+  vectors_ = pairs.vectors.rightCols(rank);
+}
+
+MatrixD DualForm::left_vectors(Index block) const {
+  const Range rows = rows_of_block_[static_cast<std::size_t>(block)];
+  return vectors_.middleRows(rows.begin, rows.size());
+}
+
+MatrixD DualForm::weights(const RidgeProblem& problem, const MatrixD& shrunk) const {
+  const MatrixD scaled = values_.cwiseInverse().asDiagonal() * gather_columns(shrunk, problem);
+  MatrixD all = MatrixD::Zero(problem.columns(), problem.targets_local());
+  problem.stream([&](Index block) {
+    MatrixD coefficients = MatrixD::Zero(problem.rows(block), problem.targets_local());
+    gemm(false, false, 1.0, left_vectors(block), scaled, 0.0, coefficients);
+    gemm(true, false, 1.0, problem.centred_x(block, mean_x_), coefficients, 1.0, all);
+  });
+  problem.grid().run_axis().sum(numbers(all));
+  const Range owned = problem.owned();
+  return all.middleCols(owned.begin, owned.size());
+}
+
+/// X̃X̃ᵀ [n, n]. Each rank takes a share of the columns and holds its n × p/P: n < p, so that is below p².
+MatrixD DualForm::gram_of_rows(const RidgeProblem& problem) {
+  const auto& comm = problem.comm();
+  const Range columns = partition(problem.columns(), comm.size(), comm.rank());
+  MatrixD gram = MatrixD::Zero(problem.rows(), problem.rows());
+  VectorD mean = VectorD::Zero(columns.size());
+  parallel::agree(comm, [&] {
+    if (columns.empty()) return;
+    MatrixD panel(problem.rows(), columns.size());
+    for (Index block = 0; block < problem.blocks(); ++block) {
+      interrupt::check();
+      if (problem.rows(block) == 0) continue;
+      panel.middleRows(problem.first_row(block), problem.rows(block)) = problem.x().read(block, columns);
+    }
+    mean = column_means(panel);
+    panel.rowwise() -= mean.transpose();
+    gemm(false, true, 1.0, panel, panel, 0.0, gram);
+  });
+  comm.sum(numbers(gram));
+  const auto means = comm.gather(std::span<const double>(mean.data(), static_cast<std::size_t>(mean.size())));
+  mean_x_ = VectorD::Map(means.data(), static_cast<Index>(means.size()));
+  require_finite(gram.allFinite(), comm);
+  return gram;
+}
+
+ProjectedTargets DualForm::project(const RidgeProblem& problem) const {
+  const VectorD shift = estimate_mean_y(problem);
+  const Index targets = problem.targets_local();
+  VectorD sum = VectorD::Zero(targets), squares = VectorD::Zero(targets);
+  MatrixD projection = MatrixD::Zero(rank(), targets);
+  problem.stream([&](Index block) {
+    const MatrixD y = problem.centred_y(block, shift);
+    gemm(true, false, 1.0, left_vectors(block), y, 1.0, projection);
+    sum += y.colwise().sum().transpose();
+    squares += y.colwise().squaredNorm().transpose();
+  });
+  const auto& axis = problem.grid().run_axis();
+  axis.sum(numbers(projection));
+  axis.sum(numbers(sum));
+  axis.sum(numbers(squares));
+  const auto n = static_cast<double>(problem.rows());
+  const VectorD rest = sum / n;
+  projection.noalias() -= vectors_.colwise().sum().transpose() * rest.transpose();
+  require_finite(projection.allFinite(), problem.comm());
+  const Range owned = problem.owned();
+  return {projection.middleCols(owned.begin, owned.size()), (shift + rest).segment(owned.begin, owned.size()),
+          (squares - n * rest.cwiseAbs2()).cwiseMax(0.0).segment(owned.begin, owned.size())};
 }
 
 }  // namespace cinecortex::encoding

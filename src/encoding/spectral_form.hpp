@@ -2,41 +2,93 @@
 #include <memory>
 #include <string>
 
+#include "cinecortex/encoding/statistics.hpp"
 #include "ridge_problem.hpp"
 
 namespace cinecortex::encoding {
 
-/// A regression in the design's own axes. With the centred design X̃ = U Λ^½ Vᵀ, directions without variance
-/// left out, every ridge fit is U (λ/(λ+α) ∘ ŷ), ŷ = Uᵀỹ: one decomposition serves all alphas, and the
-/// criteria need nothing but U's rows. Its two forms, primal (p ≤ n) and dual (n < p), differ only in where U
-/// comes from. Source: mathematics §1, §2.
+/// A design in its own axes. With the centred design X̃ = U Λ^½ Vᵀ, directions without variance left out, every
+/// ridge fit is U (λ/(λ+α) ∘ ŷ), ŷ = Uᵀỹ: one decomposition serves all alphas and targets, and the criteria need
+/// nothing but U's rows. Its two forms, primal (p ≤ n) and dual (n < p), differ only in where U comes from.
+/// It is the same on every rank. Source: mathematics §1, §2.
 class SpectralForm {
  public:
   virtual ~SpectralForm() = default;
   virtual std::string name() const = 0;
 
-  /// Rows of U for one of this rank's blocks: [rows(block), r].   Collective: no.
+  /// Rows of U for any block: [rows(block), r].   Collective: no.
   virtual MatrixD left_vectors(Index block) const = 0;
+  virtual MatrixF left_vectors_single(Index block) const = 0;
+  /// Whether float32 rows of U are as good as the data allow.
+  virtual bool single_precision() const = 0;
 
   /// X̃ᵀ U Λ⁻¹ f: weights [p, t_owned] of this rank's own targets from their shrunk projections.
-  /// @param shrunk  [r, t_col] λ/(λ+α) ∘ ŷ for the targets of this rank's grid column
+  /// @param shrunk  [r, t_owned] λ/(λ+α) ∘ ŷ
   /// Collective: over the problem's communicator.
-  virtual MatrixD weights(const MatrixD& shrunk) const = 0;
+  virtual MatrixD weights(const RidgeProblem& problem, const MatrixD& shrunk) const = 0;
 
-  Index rank() const noexcept { return values_.size(); }              ///< r
-  const VectorD& values() const noexcept { return values_; }          ///< λ [r], ascending, all positive
-  const MatrixD& projection() const noexcept { return projection_; }  ///< ŷ [r, t_col]
-  const VectorD& mean_x() const noexcept { return mean_x_; }          ///< [p]
-  const VectorD& mean_y() const noexcept { return mean_y_; }          ///< [t_col]
-  const VectorD& squares_y() const noexcept { return squares_y_; }    ///< [t_col] ‖ỹ‖²
+  Index rank() const noexcept { return values_.size(); }      ///< r
+  const VectorD& values() const noexcept { return values_; }  ///< λ [r], ascending, all positive
+  const VectorD& mean_x() const noexcept { return mean_x_; }  ///< [p]
 
  protected:
-  VectorD values_, mean_x_, mean_y_, squares_y_;
-  MatrixD projection_;
+  VectorD values_, mean_x_;
 };
 
-/// Reads the data once (primal) or x and y once each (dual) and decomposes.
-/// The form keeps a reference to `problem`.   Collective: over the problem's communicator.
-std::unique_ptr<SpectralForm> decompose(const RidgeProblem& problem);
+/// Targets in a design's axes: those that this rank owns.
+struct ProjectedTargets {
+  MatrixD projection;  ///< ŷ [r, t_owned]
+  VectorD mean_y;      ///< [t_owned]
+  VectorD squares_y;   ///< [t_owned] ‖ỹ‖²
+};
+
+class PrimalForm final : public SpectralForm {
+ public:
+  /// @param x       kept by reference: left vectors are made from its blocks
+  /// @param single  the statistics came from float32 products
+  /// Collective: over comm (the eigendecomposition).
+  PrimalForm(const BlockSource& x, const CentredStatistics& statistics, bool single,
+             const parallel::Communicator& comm);
+
+  std::string name() const override { return "primal"; }
+  MatrixD left_vectors(Index block) const override;
+  MatrixF left_vectors_single(Index block) const override;
+  bool single_precision() const override { return single_; }
+  MatrixD weights(const RidgeProblem& problem, const MatrixD& shrunk) const override;
+  ProjectedTargets project(const CentredStatistics& statistics) const;  ///< Collective: no.
+  /// Whether sums of float32 products resolve the smallest direction: their rounding is some 1e-8 of the largest.
+  bool resolved_by_single() const;
+
+ private:
+  const BlockSource& x_;
+  bool single_;
+  Index columns_;
+  MatrixD basis_;  ///< V Λ^-½ [p, r]
+  MatrixF basis_single_;
+};
+
+class DualForm final : public SpectralForm {
+ public:
+  /// Reads x once.   Collective: over the problem's communicator.
+  explicit DualForm(const RidgeProblem& problem);
+
+  std::string name() const override { return "dual"; }
+  MatrixD left_vectors(Index block) const override;
+  MatrixF left_vectors_single(Index block) const override { return left_vectors(block).cast<float>(); }
+  bool single_precision() const override { return false; }
+  MatrixD weights(const RidgeProblem& problem, const MatrixD& shrunk) const override;
+  /// Reads y once.   Collective: over the problem's communicator.
+  ProjectedTargets project(const RidgeProblem& problem) const;
+
+ private:
+  MatrixD gram_of_rows(const RidgeProblem& problem);
+  std::vector<Range> rows_of_block_;
+  MatrixD vectors_;  ///< U [n, r]
+};
+
+/// Columns of all ranks that share runs' targets, from each rank's own: [rows, t_col].
+/// Collective: over the problem's run axis.
+MatrixD gather_columns(const MatrixD& owned, const RidgeProblem& problem);
+VectorD gather_targets(const VectorD& owned, const RidgeProblem& problem);
 
 }  // namespace cinecortex::encoding

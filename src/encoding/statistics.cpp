@@ -63,7 +63,7 @@ CentredStatistics centre(Statistics statistics) {
                             .squares_y = (statistics.squares_y - n * rest_y.cwiseAbs2()).cwiseMax(0.0),
                             .gram = std::move(statistics.gram),
                             .cross = std::move(statistics.cross)};
-  centred.gram.noalias() -= (n * rest_x) * rest_x.transpose();
+  if (centred.gram.size() > 0) centred.gram.noalias() -= (n * rest_x) * rest_x.transpose();
   centred.cross.noalias() -= (n * rest_x) * rest_y.transpose();
   return centred;
 }

@@ -33,7 +33,13 @@ class LaggedSource : public BlockSource {
 /// Source: mathematics §1 (lag structure, nesting).
 class LaggedStatistics {
  public:
-  /// Streams the runs once. Products in the data's precision, sums in float64.
+  /// What `accumulate` sums up.
+  struct Wanted {
+    bool gram = true;    ///< without it, for a further block of targets, `assemble` leaves gram empty
+    bool single = true;  ///< products in float32 where x and y are single precision; otherwise in float64
+  };
+
+  /// Streams the runs once, the next one being read while one is multiplied. Sums are in float64.
   /// @param x         its design's delays are the widest set; `times` are all TRs wanted of a run
   /// @param y         the same blocks and rows
   /// @param group_of  [blocks] fold group of each block, 0 … groups - 1
@@ -41,12 +47,19 @@ class LaggedStatistics {
   /// @throws InputError as fit_ridge.   Collective: over comm.
   static std::vector<LaggedStatistics> accumulate(const LaggedSource& x, const BlockSource& y,
                                                   const std::vector<Index>& group_of, Index groups,
-                                                  const parallel::Communicator& comm);
+                                                  const parallel::Communicator& comm, Wanted wanted);
+  static std::vector<LaggedStatistics> accumulate(const LaggedSource& x, const BlockSource& y,
+                                                  const std::vector<Index>& group_of, Index groups,
+                                                  const parallel::Communicator& comm) {
+    return accumulate(x, y, group_of, groups, comm, Wanted{});
+  }
 
   /// Statistics of a design on the leading components: columns ordered as Design::rows_at orders them.
   /// @pre every delay of `design` is one of delays(); components ≤ components().
   /// @throws Error otherwise.   Collective: no.
   Statistics assemble(const Design& design, Index components) const;
+  /// The whole of it, and the object is empty afterwards: for a single delay nothing is copied.
+  Statistics take(const Design& design) &&;
 
   const std::vector<Index>& delays() const noexcept { return delays_; }  ///< ascending
   Index components() const noexcept { return components_; }
@@ -63,6 +76,7 @@ class LaggedStatistics {
     MatrixD head_y, tail_y;  ///< responses at the TRs before and after the interior [., t_local], shifted
   };
 
+  Statistics without_products(const Design& design, Index components) const;
   /// Upper triangle of G over interior TRs.
   void add_inner_gram(const Design& design, Index components, MatrixD& gram) const;
   void add_edge_rows(const Design& design, Index components, Statistics& statistics) const;
@@ -76,6 +90,7 @@ class LaggedStatistics {
   MatrixD sums_x_;                       ///< [delays, k] over interior TRs
   VectorD sum_y_, squares_y_;            ///< [t_local] over interior TRs
   Index interior_rows_ = 0;
+  bool has_gram_ = true;
   std::vector<Edges> edges_;  ///< by block
 };
 

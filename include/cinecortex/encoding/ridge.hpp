@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@ struct RidgeOptions {
   std::vector<double> alphas;     ///< in the order given
   std::string criterion = "loo";  ///< see ridge_criteria()
   bool per_target = true;         ///< one alpha a target; otherwise one for all (best mean over targets)
+  std::string measure = "r2";     ///< what folds are compared by: r2, or r (Pearson)
+  std::vector<Index> season_of;   ///< leave-one-season-out: the season (or movie) of each block
 };
 
 /// How an alpha is chosen, for messages and help:
@@ -24,8 +27,9 @@ struct RidgeOptions {
 /// - gcv: generalised cross-validation SSE/n / (1 - df/n)², which is not leave-one-out; same limit.
 /// - leave-one-run-out, leave-one-group-out (the same): exact, whole blocks left out, mean squared residual.
 /// - kfold:K: contiguous folds, of whole blocks where there are several, of rows where there is one; an
-///   intercept a fold; the highest mean R² over folds (a fold whose target is constant counts as in
-///   scikit-learn: 1 if predicted without error, else 0).
+///   intercept a fold; the highest mean over folds of R² (a fold whose target is constant counts as in
+///   scikit-learn: 1 if predicted without error, else 0) or of Pearson r (`measure`).
+/// - leave-one-season-out: likewise, with the folds of `season_of`.
 /// Alphas that tie within 1e-12 (relative) give way to the largest of them, so a constant target gets the
 /// largest alpha of the grid.
 std::vector<std::string> ridge_criteria();
@@ -40,19 +44,31 @@ struct RidgeFit {
   Index rows = 0;       ///< n
   VectorD alpha;        ///< [t_local] chosen
   MatrixD cv;           ///< [A, t_local] the criterion, rows as the alphas
-  std::string cv_name;  ///< what cv is: "cv_mse" (left-out residuals), "cv_gcv", "cv_r2" (kfold)
+  std::string cv_name;  ///< what cv is: "cv_mse" (left-out residuals), "cv_gcv", "cv_r2" or "cv_r" (folds)
   MatrixD weights;      ///< [p, t_local] on raw columns: ŷ = x·weights + intercept
   VectorD intercept;    ///< [t_local]
   Index edge_low = 0;   ///< targets (all ranks) whose alpha is the grid's smallest; 0 for a grid of one
   Index edge_high = 0;  ///< … largest
   std::string form;     ///< "primal" or "dual"
+  double cv_error_bound =
+      0;                 ///< loo: certified bound of cv's relative error, rounding apart (mathematics §3)
+  Index passes = 0;      ///< loo: residual passes over the rows that were needed, at most A
+  Index exact_rows = 0;  ///< loo: rows of high leverage, computed alpha by alpha
+};
+
+/// How much memory a fit may take; nothing here changes a result.
+struct RidgeBudget {
+  Index targets_at_once = 0;             ///< over all ranks; 0: all
+  Index cache_bytes = Index{512} << 20;  ///< a rank may keep so much of U between passes
 };
 
 /// Ridge regression with an unpenalised intercept, every alpha from one eigendecomposition, exact
 /// leave-one-out. Directions whose eigenvalue is below λ_max · max(n, p) · eps stay out of the fit for every
-/// alpha; alpha = 0 is ordinary least squares, of minimum norm where that is not unique. Memory per rank O(p²
-/// + p·t_local) and one block of x and y; x is read twice (primal) or three times, blocks whole. Source:
-/// mathematics §1–4.
+/// alpha; alpha = 0 is ordinary least squares, of minimum norm where that is not unique.
+/// Single-precision sources (x and y) are multiplied in float32 and added up in float64, unless x has directions
+/// too small for that; others in float64. Memory per rank O(p² + p·t_local) and two blocks of x and y; x is read
+/// twice (primal) or three times, blocks whole. A LaggedSource is summed by its lag structure.
+/// Source: mathematics §1–4.
 /// @param x  blocks of design rows, p columns    @param y  the same blocks and rows, t targets
 /// @throws InputError if x and y differ in blocks or rows (names the block), if there are fewer than two rows
 /// or
@@ -60,5 +76,12 @@ struct RidgeFit {
 /// Collective: over comm; the result does not depend on the number of ranks beyond rounding.
 RidgeFit fit_ridge(const BlockSource& x, const BlockSource& y, const RidgeOptions& options,
                    const parallel::Communicator& comm);
+
+/// The same, some targets at a time: `take` gets the fits of [0, t) in order, on every rank together, each with this
+/// rank's part of its targets (possibly none). One alpha for all targets costs a second round.
+/// Collective: over comm.
+void fit_ridge(const BlockSource& x, const BlockSource& y, const RidgeOptions& options,
+               const RidgeBudget& budget, const parallel::Communicator& comm,
+               const std::function<void(RidgeFit)>& take);
 
 }  // namespace cinecortex::encoding

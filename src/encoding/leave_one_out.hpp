@@ -1,0 +1,45 @@
+#pragma once
+#include <vector>
+
+#include "spectral_form.hpp"
+
+namespace cinecortex::encoding {
+
+/// One minus the leverage of every row at every alpha, 1 - h_i(α) = 1 - 1/n - Σ_j u_ij² λ_j/(λ_j+α): it does not
+/// depend on the targets. Keeps rows of U too, as far as `cache_bytes` reach.
+class Leverages {
+ public:
+  /// Reads x once.   Collective: over the problem's communicator.
+  Leverages(const RidgeProblem& problem, const SpectralForm& form, const std::vector<double>& alphas,
+            Index cache_bytes);
+
+  const MatrixD& gaps() const noexcept { return gaps_; }  ///< 1 - h [n, A], rows in the blocks' order
+  /// Rows of high leverage, which are computed alpha by alpha in float64: those where float32 and few terms lose
+  /// too many digits, and, if that narrows the others' range much, the highest hundredth of all rows.
+  bool is_hard(Index row) const { return gaps_.row(row).minCoeff() < hard_; }
+  MatrixF left_vectors_single(Index block) const;
+  MatrixD left_vectors(Index block) const;
+
+ private:
+  double hard_threshold() const;
+  const SpectralForm& form_;
+  MatrixD gaps_;
+  double hard_ = 0;
+  std::vector<MatrixF> kept_single_;  ///< by block; empty where not kept
+  std::vector<MatrixD> kept_double_;
+};
+
+/// Leave-one-out errors of a block of targets at every alpha.
+struct LeaveOneOutCurve {
+  MatrixD mse;       ///< [A, t_owned] mean squared left-out residual
+  double bound = 0;  ///< certified: no value is further from the exact one, relative to it (rounding apart)
+  Index terms = 0;   ///< passes over the rows that were needed instead of A
+  Index exact_rows = 0;  ///< rows of high leverage, computed alpha by alpha in float64
+};
+
+/// Source: mathematics §3.   Collective: over the problem's communicator.
+LeaveOneOutCurve leave_one_out(const RidgeProblem& problem, const SpectralForm& form,
+                               const Leverages& leverages, const ProjectedTargets& targets,
+                               const std::vector<double>& alphas);
+
+}  // namespace cinecortex::encoding
