@@ -87,17 +87,17 @@ class BlockKrylov {
     return overlap;
   }
 
-  /// The pending block becomes an orthonormal basis of `vectors`, orthogonal to the basis; directions that
-  /// vanish are replaced by random ones.
+  /// The pending block becomes an orthonormal basis of `vectors`, from which the basis was subtracted once;
+  /// directions that vanish are replaced by random ones.
   void append(MatrixD vectors) {
     constexpr double negligible = 1e-8;  // what is left after the round that finds this little is its square
     constexpr int most_rounds = 12;
+    normalise(vectors);
     for (int round = 0; round < most_rounds; ++round) {
       const MatrixD overlap = subtract_basis(vectors);
       const double departure = normalise(vectors);
       const double largest = overlap.size() == 0 ? 0.0 : overlap.cwiseAbs().maxCoeff();
-      const bool done = round > 0 && comm_.max(std::max(largest, departure)) < negligible;
-      if (done) {
+      if (comm_.max(std::max(largest, departure)) < negligible) {
         basis_.middleRows(size_, options_.block) = vectors;
         return;
       }
