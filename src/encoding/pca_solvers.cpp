@@ -1,6 +1,7 @@
 #include "pca_solvers.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <vector>
 
@@ -86,7 +87,7 @@ Costs estimate(const PcaShape& shape) {
                                ? krylov_cost(d, options, with_rows * 4 * n * d) + passes * reading
                                : with_rows * 4 * n * d * d + decomposition * d * d * d +
                                      d / static_cast<double>(options.block) * reading;
-  return {with_rows * n * d * d + square_cost(shape.columns, shape.components) + polish + 2 * reading,
+  return {with_rows * n * d * d + square_cost(shape.columns, shape.components) + 2 * k * d * d + reading,
           with_rows * n * d * (n + 2 * k) + square_cost(shape.rows, shape.components) + 4 * d * k * k +
               polish + 3 * reading,
           streaming + polish + 2 * reading};
@@ -236,6 +237,26 @@ MatrixD leading_vectors(const MatrixD& square, Index k, std::uint64_t seed, cons
   return std::move(pairs.vectors);
 }
 
+/// Values and residual on the matrix itself, where that is as good as on the rows: no value is so small beside
+/// the largest that the sums' rounding shows. Returns whether it is.
+bool measure(const MatrixD& square, const MatrixD& vectors, Solution& solution, const Communicator& comm) {
+  constexpr double smallest_ratio = 1e-4;
+  const Index k = vectors.rows();
+  const Range mine = partition(square.rows(), comm.size(), comm.rank());
+  const auto part = vectors.middleCols(mine.begin, mine.size());
+  MatrixD images(k, mine.size());
+  linalg::gemm(false, false, 1.0, vectors, square.middleCols(mine.begin, mine.size()), 0.0, images);
+  VectorD values = images.cwiseProduct(part).rowwise().sum();
+  comm.sum(numbers(values));
+  comm.broadcast(numbers(values));
+  if (!(values.minCoeff() > smallest_ratio * values[0])) return false;
+  VectorD squares = (images - values.asDiagonal() * part).rowwise().squaredNorm();
+  comm.sum(numbers(squares));
+  solution.values = values;
+  solution.residual = std::sqrt(squares.maxCoeff()) / values[0];
+  return true;
+}
+
 /// From sums of shifted rows to those of centred and scaled ones.
 void centre_gram(MatrixD& gram, const VectorD& shifted_mean, double rows, const VectorD& scale) {
   parallel::for_each_in_threads(gram.rows(), [&](Index i) {
@@ -263,8 +284,13 @@ Solution covariance(FitRows& rows, const PcaShape& shape, std::uint64_t seed, co
   centre_gram(gram, moments.mean(), static_cast<double>(shape.rows), solution.scaling.scale);
   rows.centre(solution.scaling.mean, solution.scaling.scale);
   MatrixD vectors = leading_vectors(gram, shape.components, seed, comm, solution.converged);
+  const bool measured = measure(gram, vectors, solution, comm);
   gram.resize(0, 0);
-  polish<Scalar>(rows, std::move(vectors), solution, comm);
+  if (measured) {
+    solution.vectors = std::move(vectors);
+  } else {
+    polish<Scalar>(rows, std::move(vectors), solution, comm);
+  }
   return solution;
 }
 
