@@ -50,6 +50,12 @@ const std::vector<Verb>& verbs() {
        "--y Y.npy --prediction A.npy --prediction B.npy … [--method M] --output S.h5", rows},
       {"predict", "Single stages", "predictions of the test runs, and submission files", true,
        "--model R.h5 --x X.npy [--groups G.npy] --output P.npy", rows},
+      {"partition", "Single stages", "explained variance that is one space's own, and what spaces share",
+       true, "",
+       "Fits every space alone, all together, and all but one or two, on the base runs, and compares their "
+       "R² on the\n"
+       "test runs that have fMRI (on the stack runs, if none has). Needs the outputs of pca; alphas are "
+       "[ridge]'s.\n"},
       {"score", "Single stages", "correlation of predictions with responses", true,
        "--y Y.npy --prediction P.npy [--groups G.npy] [--permutations N] [--output S.csv]", rows},
   };

@@ -17,6 +17,7 @@ constexpr const char* pca_version = "pca-1";
 constexpr const char* ridge_version = "ridge-1";
 constexpr const char* stack_version = "stack-1";
 constexpr const char* predictions_version = "predictions-1";
+constexpr const char* partition_version = "partition-1";
 constexpr const char* scores_version = "scores-2";
 
 void add(Digest& digest, const models::Option& option) {
@@ -172,6 +173,21 @@ std::string Digests::scores() const {
   digest.add(std::int64_t{significance.block_tr}).add(static_cast<std::int64_t>(significance.seed));
   for (const int subject : context_.catalogue.subjects) {
     digest.add(predictions(subject)).add(responses(context_.split.test, subject));
+  }
+  return digest.hex();
+}
+
+std::string Digests::partition(int subject) const {
+  const auto& ridge = config_.experiment.ridge;
+  Digest digest;
+  digest.add(partition_version).add(std::int64_t{ridge.per_target});
+  for (const double alpha : ridge.alphas) digest.add(alpha);
+  for (const auto* role : {&context_.split.base, &context_.split.stack, &context_.split.test}) {
+    digest.add(responses(*role, subject));
+  }
+  for (const auto& space : config_.experiment.spaces) {
+    digest.add(space.name).add(pca(space)).add(static_cast<std::int64_t>(space.design.edge()));
+    for (const Index delay : space.design.delays()) digest.add(std::int64_t{delay});
   }
   return digest.hex();
 }

@@ -34,6 +34,7 @@ class Digests {
   std::string stack(int subject) const;
   std::string predictions(int subject) const;
   std::string scores() const;
+  std::string partition(int subject) const;
 
  private:
   /// What the components depend on: runs that are only transformed may come and go without a new fit downstream.

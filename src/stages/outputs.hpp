@@ -27,6 +27,8 @@ class Outputs {
   }
   path stack(int subject) const { return root_ / "stack" / subject_file(subject); }
   path predictions(int subject) const { return root_ / "predictions" / subject_file(subject); }
+  path partition(int subject) const { return root_ / "partition" / subject_file(subject); }
+  path partition_table() const { return root_ / "partition" / "partition.csv"; }
   path scores() const { return root_ / "scores" / "scores.h5"; }
   path scores_table() const { return root_ / "scores" / "scores.csv"; }
   path scores_plot() const { return root_ / "scores" / "scores.svg"; }

@@ -42,6 +42,11 @@ Summary run_stage(const std::string& name, const Config& config, const parallel:
     update_manifest(config, summary, comm);
     return summary;
   }
+  if (name == "partition") {
+    const Summary summary = variance_partition(config, comm);
+    update_manifest(config, summary, comm);
+    return summary;
+  }
   if (name == "validate") return validate(config, comm);
   if (name == "run") return run_all(config, comm);
   throw Error("internal: no stage " + name);

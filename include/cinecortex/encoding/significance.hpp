@@ -22,7 +22,7 @@ std::vector<Range> permutation_blocks(const std::vector<Index>& run_rows, Index 
 /// and every row keeps a partner. A block whose length no other has stays where it is.
 /// Permutation k depends on the seed, k and the blocks alone, and is the same for all targets, which keeps
 /// their dependence.   Collective: no, all of it.
-/// Source: method §9; Winkler et al. 2014, NeuroImage 92 (exchangeability blocks).
+/// Source: method §8; Winkler et al. 2014, NeuroImage 92 (exchangeability blocks).
 class BlockPermutations {
  public:
   /// @throws InputError: block_tr or permutations below 1.

@@ -16,6 +16,9 @@ Summary stack(const Config& config, const parallel::Communicator& comm);
 Summary predict(const Config& config, const parallel::Communicator& comm);
 Summary score(const Config& config, const parallel::Communicator& comm);
 
+/// How much of the explained variance is each space's own, and how much they share: joint fits of sets of spaces.
+Summary variance_partition(const Config& config, const parallel::Communicator& comm);
+
 /// All of them in order, then the table of results.
 Summary run_all(const Config& config, const parallel::Communicator& comm);
 
