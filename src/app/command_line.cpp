@@ -192,6 +192,54 @@ matrices::RidgeConfig ridge_job(const Options& options, matrices::Handling handl
           .handling = handling};
 }
 
+matrices::SweepConfig sweep_job(const Options& options, matrices::Handling handling) {
+  Settings settings(options);
+  settings.list("alphas", "alphas").fixed("shared-alpha", "per_target", "false");
+  std::vector<Setting> of_sweep, of_ridge;
+  for (const auto& setting : settings.all()) {
+    (is_sweep_key(setting.key) ? of_sweep : of_ridge).push_back(setting);
+  }
+  auto [sweep, edge] = matrix_sweep(of_sweep);
+  // Without a delay a design row is the feature row of the same TR.
+  const auto ridge = ridge_options(of_ridge);
+  if (ridge.criterion != encoding::RidgeOptions{}.criterion) {
+    throw InputError("cinecortex sweep compares held-out folds: set folds, not criterion");
+  }
+  return {.x = options.required("x"),
+          .y = options.required("y"),
+          .groups = options.text("groups"),
+          .sweep = std::move(sweep),
+          .edge = edge,
+          .alphas = ridge.alphas,
+          .per_target = ridge.per_target,
+          .output = options.required("output"),
+          .handling = handling};
+}
+
+/// --part I/N or --merge N; neither: everything.
+stages::SweepPart sweep_part(const Options& options) {
+  if (options.has("part") && options.has("merge")) {
+    throw InputError(
+        "--part and --merge: the first makes a part, the second puts parts together; give one of them");
+  }
+  constexpr Index many = 1'000'000;
+  if (options.has("merge")) return {0, options.integer("merge", 0, 1, many)};
+  if (!options.has("part")) return {};
+  const std::string given = options.text("part");
+  const std::size_t slash = given.find('/');
+  stages::SweepPart part;
+  const auto read = [](std::string_view digits, Index& value) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return error == std::errc() && end == digits.data() + digits.size();
+  };
+  if (slash == std::string::npos || !read(std::string_view(given).substr(0, slash), part.part) ||
+      !read(std::string_view(given).substr(slash + 1), part.parts) || part.part < 1 ||
+      part.part > part.parts || part.parts > many) {
+    throw InputError(fmt::format("--part {}: must be I/N with I from 1 to N, e.g. 3/8", given));
+  }
+  return part;
+}
+
 matrices::StackConfig stack_job(const Options& options, matrices::Handling handling) {
   Settings settings(options);
   settings.text("method", "method");
@@ -273,6 +321,7 @@ stages::SynthConfig synth_job(const Options& options) {
 Job job_without_experiment(const Verb& verb, const Options& options, matrices::Handling handling) {
   if (verb.name == "pca") return pca_job(options, handling);
   if (verb.name == "ridge") return ridge_job(options, handling);
+  if (verb.name == "sweep") return sweep_job(options, handling);
   if (verb.name == "stack") return stack_job(options, handling);
   if (verb.name == "extract") return extract_job(options, handling);
   if (verb.name == "score") return score_job(options, handling);
@@ -299,7 +348,7 @@ std::vector<std::string> option_names(const po::options_description& options) {
 
 po::variables_map parse(const std::vector<std::string>& arguments, const Verb& verb) {
   po::options_description all;
-  all.add(matrix_options(verb)).add(common_options());
+  all.add(experiment_options(verb)).add(matrix_options(verb)).add(common_options());
   const auto names = option_names(all);
   all.add_options()(experiment_key, po::value<std::vector<std::string>>());
   po::positional_options_description positional;
@@ -347,6 +396,12 @@ Job find_job(const Verb& verb, const Options& options, const std::vector<std::st
                                    verb.name, verb.matrices.empty() ? "" : ", or " + verb.matrices,
                                    verb.name));
     }
+    const auto of_experiments = experiment_options(verb);
+    for (const auto& option : of_experiments.options()) {
+      if (!options.has(option->long_name())) continue;
+      throw InputError(fmt::format("--{} {}: this is for a sweep on an experiment file", option->long_name(),
+                                   options.text(option->long_name())));
+    }
     return job_without_experiment(verb, options, handling);
   }
   if (!verb.experiment) {
@@ -359,7 +414,7 @@ Job find_job(const Verb& verb, const Options& options, const std::vector<std::st
                     "two (keys of the experiment are replaced with --set)",
                     option, files[0]));
   }
-  ExperimentJob job{.file = files[0], .settings = {}};
+  ExperimentJob job{.file = files[0], .settings = {}, .sweep_part = sweep_part(options)};
   for (const auto& text : options.texts("set")) job.settings.push_back(parse_setting(text));
   return job;
 }

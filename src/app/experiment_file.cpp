@@ -142,6 +142,32 @@ std::string to_text(const toml::table& table) {
   return text.str();
 }
 
+/// An experiment's text with what a sweep chose.
+std::string with_choices(const std::string& resolved, const std::vector<stages::SpaceChoice>& choices) {
+  toml::table root = parse_toml(resolved, "experiment");
+  root.erase("sweep");
+  for (auto& entry : *root["space"].as_array()) {
+    toml::table& space = *entry.as_table();
+    const auto name = space["name"].value<std::string>();
+    const auto choice =
+        std::find_if(choices.begin(), choices.end(), [&](const auto& c) { return c.space == name; });
+    if (choice == choices.end()) continue;
+    space["pca"].as_table()->insert_or_assign("components", std::int64_t{choice->components});
+    const auto& delays = choice->design.delays();
+    for (const char* key : {"delay", "window", "delays"}) space.erase(key);
+    if (choice->windowed) {
+      space.insert_or_assign("delay", std::int64_t{delays.back()});
+      space.insert_or_assign("window", static_cast<std::int64_t>(delays.size()));
+    } else {
+      toml::array list;
+      for (const Index delay : delays) list.push_back(std::int64_t{delay});
+      space.insert_or_assign("delays", std::move(list));
+    }
+  }
+  return "# Written by cinecortex sweep: the best configuration of each space that it tried.\n" +
+         to_text(root);
+}
+
 stages::Experiment read_root(toml::table& root, const std::string& place,
                              const std::vector<Setting>& settings) {
   for (const auto& setting : settings) apply_setting(root, setting);
@@ -159,13 +185,24 @@ stages::Experiment read_root(toml::table& root, const std::string& place,
   experiment.output = read_table(top, "output", place,
                                  [&](Section& section) { return read_output(section, experiment.name); });
   top.declare("space");
+  top.declare("sweep");
   top.refuse_unknown();
   experiment.spaces = read_spaces(top, root, place);
   for (auto& space : experiment.spaces) {
     space.model.tr_s = experiment.data.tr_s;
     space.pca.options.seed = experiment.seed;
   }
+  if (root.contains("sweep")) {
+    std::vector<std::string> names;
+    for (const auto& space : experiment.spaces) names.push_back(space.name);
+    experiment.sweep =
+        read_table(top, "sweep", place, [&](Section& section) { return read_sweep(section, names); });
+  }
   experiment.resolved = to_text(top.resolved);
+  experiment.with_choices = [resolved =
+                                 experiment.resolved](const std::vector<stages::SpaceChoice>& choices) {
+    return with_choices(resolved, choices);
+  };
   return experiment;
 }
 

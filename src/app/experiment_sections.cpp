@@ -1,8 +1,10 @@
 #include "experiment_sections.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/encoding/stacking.hpp"
@@ -65,6 +67,85 @@ encoding::SignificanceOptions read_score(Section& section) {
   options.permutations = section.integer("permutations", options.permutations, 0, many);
   options.block_tr = section.integer("block_tr", options.block_tr, 1, many);
   return options;
+}
+
+namespace {
+
+/// A list of different integers; empty if it is not given.
+std::vector<Index> different(Section& section, const std::string& key, Index least, Index most) {
+  if (!section.has(key)) return {};
+  const auto values = section.integers(key, {});
+  if (values.empty())
+    section.fail(key, "must name at least one value; leave the key out for the space's own");
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i] < least || values[i] > most) {
+      section.fail(key, fmt::format("{} must lie between {} and {}", values[i], least, most));
+    }
+    if (std::find(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(i), values[i]) !=
+        values.begin() + static_cast<std::ptrdiff_t>(i)) {
+      section.fail(key, fmt::format("{} is there twice", values[i]));
+    }
+  }
+  return values;
+}
+
+std::vector<std::vector<Index>> delay_sets(Section& section) {
+  std::vector<std::vector<Index>> sorted;
+  for (const auto& delays : section.integer_lists("delays")) {
+    const auto set = checked(section, "delays",
+                             [&] { return encoding::Design::fir(delays, encoding::Edge::zero).delays(); });
+    if (std::find(sorted.begin(), sorted.end(), set) != sorted.end()) {
+      section.fail("delays", fmt::format("the set {} is there twice", fmt::join(delays, ", ")));
+    }
+    sorted.push_back(set);
+  }
+  return sorted;
+}
+
+stages::SweepFolds read_folds(Section& section, bool seasons) {
+  using By = stages::SweepFolds::By;
+  stages::SweepFolds folds;
+  if (!section.has("folds")) return folds;
+  if (seasons && section.word("folds")) {
+    if (section.text("folds", std::nullopt, "") != "season") {
+      section.fail("folds", "must be \"season\", or an integer of at least 2");
+    }
+    folds.by = By::season;
+    return folds;
+  }
+  constexpr Index many = 100000;
+  folds.by = By::contiguous;
+  folds.count = section.integer("folds", folds.count, 2, many);
+  return folds;
+}
+
+}  // namespace
+
+stages::SweepConfig read_sweep(Section& section, const std::vector<std::string>& spaces) {
+  constexpr Index longest = 100000;
+  stages::SweepConfig sweep;
+  for (const std::string key : {"delay", "window"}) {
+    if (section.has("delays") && section.has(key))
+      section.fail(key, "give either delays, or delay and window");
+  }
+  sweep.components = different(section, "components", 1, std::numeric_limits<Index>::max());
+  sweep.delay = different(section, "delay", -longest, longest);
+  sweep.window = different(section, "window", 1, longest);
+  if (section.has("delays")) {
+    sweep.delays = delay_sets(section);
+    if (sweep.delays.empty()) section.fail("delays", "must hold at least one list of delays");
+  }
+  sweep.folds = read_folds(section, !spaces.empty());
+  if (spaces.empty() || !section.has("spaces")) return sweep;
+  sweep.spaces = section.texts("spaces", {});
+  if (sweep.spaces.empty()) section.fail("spaces", "must name at least one space; leave the key out for all");
+  for (const auto& name : sweep.spaces) {
+    if (std::find(spaces.begin(), spaces.end(), name) == spaces.end()) {
+      section.fail("spaces",
+                   fmt::format("no space is named \"{}\"; there are {}", name, fmt::join(spaces, ", ")));
+    }
+  }
+  return sweep;
 }
 
 models::ModelConfig read_model(Section& section) {

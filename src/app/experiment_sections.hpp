@@ -10,6 +10,8 @@ encoding::RidgeOptions read_ridge(Section& section);
 encoding::PcaOptions read_pca_options(Section& section, Index default_fit_every);
 stages::StackConfig read_stack(Section& section);
 encoding::SignificanceOptions read_score(Section& section);
+/// @param spaces  names that there are; none on matrices, which have neither spaces nor seasons
+stages::SweepConfig read_sweep(Section& section, const std::vector<std::string>& spaces);
 models::ModelConfig read_model(Section& section);  ///< model, weights and the model's own keys
 encoding::Design read_design(Section& section);    ///< delay and window, or delays; edge
 

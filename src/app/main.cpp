@@ -43,13 +43,17 @@ class Worker {
       : command_(command), runtime_(runtime), comm_(comm) {}
 
   stages::Summary operator()(const app::ExperimentJob& job) const {
-    const stages::Config config{.experiment = read_everywhere(job, comm_), .runtime = runtime_};
+    stages::Config config{.experiment = read_everywhere(job, comm_), .runtime = runtime_};
+    config.runtime.sweep_part = job.sweep_part;
     return command_.dry_run ? stages::validate(config, comm_)
                             : stages::run_stage(command_.verb, config, comm_);
   }
   stages::Summary operator()(const stages::matrices::PcaConfig& config) const { return pca(config, comm_); }
   stages::Summary operator()(const stages::matrices::RidgeConfig& config) const {
     return ridge(config, comm_);
+  }
+  stages::Summary operator()(const stages::matrices::SweepConfig& config) const {
+    return sweep(config, comm_);
   }
   stages::Summary operator()(const stages::matrices::StackConfig& config) const {
     return stack(config, comm_);

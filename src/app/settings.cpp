@@ -140,6 +140,19 @@ std::optional<encoding::Design> design(const std::vector<Setting>& settings) {
   return read_settings(settings, read_design);
 }
 
+MatrixSweep matrix_sweep(const std::vector<Setting>& settings) {
+  return read_settings(settings, [](Section& section) {
+    MatrixSweep read{.sweep = read_sweep(section, {})};
+    const std::string usual = read.sweep.delays.empty() ? "shift" : "zero";
+    read.edge = encoding::parse_edge(section.choice("edge", usual, {"shift", "zero", "drop"}));
+    return read;
+  });
+}
+
+bool is_sweep_key(const std::string& key) {
+  return is_design_key(key) || key == "components" || key == "folds";
+}
+
 bool is_design_key(const std::string& key) {
   return key == "delay" || key == "window" || key == "delays" || key == "edge";
 }

@@ -86,6 +86,11 @@ bool Section::has(const std::string& key) {
   return find(key) != nullptr;
 }
 
+std::optional<std::string> Section::word(const std::string& key) {
+  const auto* node = find(key);
+  return node ? as_text(*node) : std::nullopt;
+}
+
 const toml::node* Section::find(const std::string& key) {
   known_.insert(key);
   return table_ ? table_->get(key) : nullptr;
@@ -212,6 +217,31 @@ std::vector<double> Section::numbers(const std::string& key, const std::vector<d
 
 std::vector<Index> Section::integers(const std::string& key, const std::vector<Index>& fallback) {
   return list(key, fallback, "integers", as_integer);
+}
+
+std::vector<std::vector<Index>> Section::integer_lists(const std::string& key) {
+  const auto* node = find(key);
+  if (!node) return {};
+  const auto* array = node->as_array();
+  if (!array) fail_type(key, "a list of lists of integers");
+  std::vector<std::vector<Index>> lists;
+  toml::array kept;
+  for (const auto& entry : *array) {
+    const auto* inner = entry.as_array();
+    if (!inner)
+      fail(key, fmt::format("must be a list of lists of integers, but element {} is {}", lists.size() + 1,
+                            type_name(entry)));
+    lists.emplace_back();
+    for (const auto& value : *inner) {
+      const auto number = as_integer(value);
+      if (!number)
+        fail(key, fmt::format("list {} must hold integers, not {}", lists.size(), type_name(value)));
+      lists.back().push_back(*number);
+    }
+    kept.push_back(to_array(lists.back()));
+  }
+  resolved.insert_or_assign(key, std::move(kept));
+  return lists;
 }
 
 std::vector<std::string> Section::texts(const std::string& key, const std::vector<std::string>& fallback) {

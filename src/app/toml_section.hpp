@@ -29,6 +29,8 @@ class Section {
   /// @param place  where to send the reader if a key is missing
   Section(const toml::table* table, std::string title, std::string place);
 
+  /// The text given, if it is one, for keys that may be a word or something else.
+  std::optional<std::string> word(const std::string& key);
   bool has(const std::string& key);  ///< whether it is given; either way it is a known key from now on
   std::string text(const std::string& key, const std::optional<std::string>& fallback,
                    const std::string& meaning);
@@ -44,6 +46,7 @@ class Section {
   double number(const std::string& key, double fallback);
   std::vector<double> numbers(const std::string& key, const std::vector<double>& fallback);
   std::vector<Index> integers(const std::string& key, const std::vector<Index>& fallback);
+  std::vector<std::vector<Index>> integer_lists(const std::string& key);  ///< none if it is not given
   std::vector<std::string> texts(const std::string& key, const std::vector<std::string>& fallback);
   models::Option option(const models::OptionInfo& info);
   const toml::table* table(const std::string& key);

@@ -46,6 +46,13 @@ const std::vector<Verb>& verbs() {
        "--x X.npy [--components K] [--scale none|global|groups] --output P.h5", rows},
       {"ridge", "Single stages", "components to base models, an alpha per target", true,
        "--x X.npy --y Y.npy [--alphas 1,10,…] [--groups G.npy] [--delays 1,2,3] --output R.h5", rows},
+      {"sweep", "Single stages", "try PCA sizes, delays and windows in one pass, and pick the best", true,
+       "--x X.npy --y Y.npy [--groups G.npy] --set components=[…] --set delay=[…] --set window=[…] --output "
+       "S.h5",
+       "An experiment says what to try in its table [sweep]. On matrices the leading columns of X are the "
+       "components;\n"
+       "keys are components, delay and window (or delays, a list of lists), folds and edge.\n" +
+           rows},
       {"stack", "Single stages", "base predictions to stacking weights", true,
        "--y Y.npy --prediction A.npy --prediction B.npy … [--method M] --output S.h5", rows},
       {"predict", "Single stages", "predictions of the test runs, and submission files", true,
@@ -94,6 +101,17 @@ po::options_description common_options() {
   return options;
 }
 
+po::options_description experiment_options(const Verb& verb) {
+  po::options_description options("Options with an experiment file", line_width);
+  if (verb.name != "sweep") return options;
+  auto add = options.add_options();
+  add("part", po::value<std::string>()->value_name("I/N"),
+      "do share I of N, counted from 1, for an array of jobs; whole spaces and subjects while there are "
+      "enough");
+  add("merge", po::value<std::string>()->value_name("N"), "put the results of N parts together");
+  return options;
+}
+
 po::options_description matrix_options(const Verb& verb) {
   po::options_description options(verb.experiment ? "Options without an experiment file" : "Options",
                                   line_width);
@@ -101,9 +119,10 @@ po::options_description matrix_options(const Verb& verb) {
   const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
   const auto& name = verb.name;
   const bool pca = name == "pca", ridge = name == "ridge", stack = name == "stack";
+  const bool sweep = name == "sweep";
   const bool predict = name == "predict", score = name == "score", extract = name == "extract";
-  if (pca || ridge || predict) add("x", text("X"), "features, [rows, columns]");
-  if (ridge || stack || score) add("y", text("Y"), "responses, [rows, targets]");
+  if (pca || ridge || sweep || predict) add("x", text("X"), "features, [rows, columns]");
+  if (ridge || sweep || stack || score) add("y", text("Y"), "responses, [rows, targets]");
   if (stack) {
     add("prediction", po::value<std::vector<std::string>>()->composing()->value_name("P"),
         "one base model's predictions, [rows, targets]; repeat for every model");
@@ -114,18 +133,20 @@ po::options_description matrix_options(const Verb& verb) {
     add("block-tr", text("N"), "rows that are permuted as one, about 15 s of them (default: 10)");
   }
   if (predict) add("model", text("R.h5"), "written by cinecortex ridge");
-  if (pca || ridge || stack || predict || score) add("groups", text("G"), "labels of runs, [rows]");
+  if (pca || ridge || sweep || stack || predict || score) add("groups", text("G"), "labels of runs, [rows]");
   if (pca) {
     add("components", text("K"), "how many, or all (default)");
     add("scale", text("S"), "z-score before: none, global (default) or groups (each run by itself)");
     add("fit-every", text("N"), "fit on rows 0, N, 2N, … of every run (default: 1, all rows)");
     add("solver", text("S"), "auto (default), covariance, dual or randomized");
   }
-  if (ridge) {
+  if (ridge || sweep) {
     add("alphas", text("A,B,..."), "regularisation strengths to choose from (default: 1e6 … 1e-5)");
+    add("shared-alpha", "one alpha for all targets");
+  }
+  if (ridge) {
     add("criterion", text("C"),
         fmt::format("how to choose: {} (default: loo)", fmt::join(encoding::ridge_criteria(), ", ")).c_str());
-    add("shared-alpha", "one alpha for all targets");
     add("delays", text("D,E,..."),
         "design columns: the features of D, E, … TRs before (write --delays=-1,0 for later ones)");
     add("edge", text("E"), "rows whose delays reach over a run's edge: zero (default), shift or drop");
@@ -189,6 +210,7 @@ std::string help(const Verb& verb) {
          << '\n';
   }
   if (!verb.about.empty()) text << '\n' << verb.about;
+  if (const auto own = experiment_options(verb); !own.options().empty()) text << '\n' << own;
   if (!verb.matrices.empty()) text << '\n' << matrix_options(verb);
   text << '\n' << common_options();
   if (verb.name == "extract") text << '\n' << model_list();

@@ -22,6 +22,8 @@ const Verb& find_verb(const std::string& name);
 
 /// The options that only this verb has, for work without an experiment file.
 boost::program_options::options_description matrix_options(const Verb& verb);
+/// The options that only this verb has, for work on an experiment.
+boost::program_options::options_description experiment_options(const Verb& verb);
 boost::program_options::options_description common_options();
 
 std::string help();

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <numeric>
 #include <optional>
+#include <set>
 
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/core/interrupt.hpp"
+#include "cinecortex/core/log.hpp"
 #include "cinecortex/encoding/ridge_path.hpp"
 #include "cinecortex/linalg/distributed_eigen.hpp"
 #include "cinecortex/parallel/agree.hpp"
@@ -37,10 +39,16 @@ struct Task {
   std::size_t point, group;
 };
 
+bool resolved_by_single(const RidgePath& path, Index columns) {
+  constexpr double least = 1e-6;
+  return path.rank() == columns && path.values()[0] >= least * path.values()[columns - 1];
+}
+
 /// Sums over folds of what a point reached at every alpha.
 struct Curves {
   MatrixD r, r2;  ///< [A, t_local]
   Index folds = 0, rows = 0;
+  bool left_out = false;
   double seconds = 0;
 };
 
@@ -146,7 +154,7 @@ class Sweeper {
 
   linalg::EigenPairs decompose(const Task& task) {
     const auto& all = assembled(task.point);
-    if (all.groups[task.group].rows == 0) return {};
+    if (all.groups[task.group].rows == 0 || curves_[task.point].left_out) return {};
     return linalg::eigh(all.without(task.group).gram);
   }
 
@@ -174,9 +182,14 @@ class Sweeper {
   void evaluate(const Task& task, const linalg::EigenPairs& pairs) {
     const auto& all = assembled(task.point);
     const Statistics& test = all.groups[task.group];
-    if (test.rows == 0) return;
     Curves& curves = curves_[task.point];
-    const HeldOut result = held_out(RidgePath(all.without(task.group), pairs), test, options_.alphas);
+    if (test.rows == 0 || curves.left_out) return;
+    const RidgePath path(all.without(task.group), pairs);
+    if (options_.only_resolved_by_single && !resolved_by_single(path, points_[task.point].columns())) {
+      curves.left_out = true;
+      return;
+    }
+    const HeldOut result = held_out(path, test, options_.alphas);
     if (curves.folds == 0) {
       curves.r = result.r;
       curves.r2 = result.r2;
@@ -190,6 +203,7 @@ class Sweeper {
 
   SweepScore score(std::size_t point) {
     Curves curves = std::move(curves_[point]);
+    if (curves.left_out) return {.left_out = true, .seconds = comm_.max(curves.seconds)};
     curves.r /= static_cast<double>(curves.folds);
     curves.r2 /= static_cast<double>(curves.folds);
     const Index targets = curves.r2.cols();
@@ -238,10 +252,55 @@ std::vector<SweepScore> sweep(const std::vector<LaggedStatistics>& groups,
   return Sweeper(groups, points, options, comm).run(done);
 }
 
-double sweep_bytes(Index columns, Index groups, Index targets_local) {
-  const auto p = static_cast<double>(columns), t = static_cast<double>(targets_local);
-  const auto f = static_cast<double>(groups);
-  return 8 * ((f + 6) * p * p + (f + 4) * p * t);
+std::vector<SweepScore> sweep(const LaggedSource& x, const BlockSource& y, const std::vector<Index>& group_of,
+                              Index groups, const std::vector<SweepPoint>& points,
+                              const SweepOptions& options, const parallel::Communicator& comm,
+                              const std::function<void(Index)>& done) {
+  const bool single = x.single_precision() && y.single_precision();
+  SweepOptions careful = options;
+  careful.only_resolved_by_single = single;
+  auto scores =
+      sweep(LaggedStatistics::accumulate(x, y, group_of, groups, comm), points, careful, comm, done);
+  std::vector<SweepPoint> again;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    if (scores[i].left_out) again.push_back(points[i]);
+  }
+  if (again.empty()) return scores;
+  if (comm.root()) {
+    log::info(
+        "sweep: {} of {} configurations have directions of a variance below 1e-6 of the largest: adding up "
+        "again in "
+        "float64",
+        again.size(), points.size());
+  }
+  const auto exact = LaggedStatistics::accumulate(x, y, group_of, groups, comm, {.single = false});
+  auto redone = sweep(exact, again, options, comm);
+  std::size_t next = 0;
+  for (auto& score : scores) {
+    if (!score.left_out) continue;
+    redone[next].seconds += score.seconds;
+    score = std::move(redone[next++]);
+  }
+  return scores;
+}
+
+double sweep_bytes(const std::vector<SweepPoint>& points, Index groups, Index targets_local) {
+  std::set<Index> delays, differences;
+  Index components = 0, columns = 0;
+  for (const auto& point : points) {
+    delays.insert(point.design.delays().begin(), point.design.delays().end());
+    components = std::max(components, point.components);
+    columns = std::max(columns, point.columns());
+  }
+  for (const Index d : delays) {
+    for (const Index e : delays) differences.insert(std::abs(d - e));
+  }
+  const auto t = static_cast<double>(targets_local), f = static_cast<double>(groups);
+  const auto k = static_cast<double>(components), p = static_cast<double>(columns);
+  const double sums =
+      static_cast<double>(differences.size()) * k * k + static_cast<double>(delays.size()) * k * t;
+  // While sums grow there is a float32 copy beside each; afterwards one point's statistics stand beside them.
+  return std::max(12 * f * sums, 8 * (f * sums + (f + 6) * p * p + (f + 4) * p * t));
 }
 
 }  // namespace cinecortex::encoding

@@ -17,6 +17,7 @@ constexpr const char* pca_version = "pca-1";
 constexpr const char* ridge_version = "ridge-1";
 constexpr const char* stack_version = "stack-1";
 constexpr const char* predictions_version = "predictions-1";
+constexpr const char* sweep_version = "sweep-1";
 constexpr const char* partition_version = "partition-1";
 constexpr const char* scores_version = "scores-2";
 
@@ -173,6 +174,31 @@ std::string Digests::scores() const {
   digest.add(std::int64_t{significance.block_tr}).add(static_cast<std::int64_t>(significance.seed));
   for (const int subject : context_.catalogue.subjects) {
     digest.add(predictions(subject)).add(responses(context_.split.test, subject));
+  }
+  return digest.hex();
+}
+
+std::string Digests::sweep() const {
+  const auto& sweep = config_.experiment.sweep.value();
+  const auto& ridge = config_.experiment.ridge;
+  Digest digest;
+  const auto add = [&](const std::vector<Index>& values) {
+    digest.add(static_cast<std::int64_t>(values.size()));
+    for (const Index value : values) digest.add(std::int64_t{value});
+  };
+  digest.add(sweep_version).add(std::int64_t{ridge.per_target});
+  for (const double alpha : ridge.alphas) digest.add(alpha);
+  digest.add(static_cast<std::int64_t>(sweep.folds.by)).add(std::int64_t{sweep.folds.count});
+  for (const auto* values : {&sweep.components, &sweep.delay, &sweep.window}) add(*values);
+  for (const auto& delays : sweep.delays) add(delays);
+  for (const auto& space : config_.experiment.spaces) {
+    if (!sweep.takes(space.name)) continue;
+    digest.add(space.name).add(pca_fit(space)).add(features(space, context_.of(context_.split.base)));
+    digest.add(static_cast<std::int64_t>(space.design.edge()));
+    add(space.design.delays());
+  }
+  for (const int subject : context_.catalogue.subjects) {
+    digest.add(std::int64_t{subject}).add(responses(context_.split.base, subject));
   }
   return digest.hex();
 }

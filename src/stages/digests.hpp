@@ -35,6 +35,7 @@ class Digests {
   std::string predictions(int subject) const;
   std::string scores() const;
   std::string partition(int subject) const;
+  std::string sweep() const;  ///< @pre the experiment has a sweep
 
  private:
   /// What the components depend on: runs that are only transformed may come and go without a new fit downstream.

@@ -12,6 +12,10 @@ Outputs::path Outputs::chunk(const std::string& space, const std::string& run, c
   return features_folder(space) / "chunks" / fmt::format("{}.{}.{:06}.npy", run, digest.substr(0, 12), begin);
 }
 
+Outputs::path Outputs::sweep_part(Index part, Index parts) const {
+  return root_ / "sweep" / "parts" / fmt::format("part-{}-of-{}.h5", part, parts);
+}
+
 std::string stored_digest(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) return "";
   const auto attribute = io::Hdf5Reader(file).attribute("/", digest_attribute);

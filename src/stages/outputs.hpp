@@ -32,6 +32,11 @@ class Outputs {
   path scores() const { return root_ / "scores" / "scores.h5"; }
   path scores_table() const { return root_ / "scores" / "scores.csv"; }
   path scores_plot() const { return root_ / "scores" / "scores.svg"; }
+  path sweep() const { return root_ / "sweep" / "sweep.h5"; }
+  path sweep_table() const { return root_ / "sweep" / "sweep.csv"; }
+  path sweep_plot() const { return root_ / "sweep" / "sweep.svg"; }
+  path sweep_best() const { return root_ / "sweep" / "best.toml"; }
+  path sweep_part(Index part, Index parts) const;
   path submission(const std::string& part) const { return root_ / "submission" / (part + ".npy"); }
 
  private:

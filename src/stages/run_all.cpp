@@ -42,6 +42,12 @@ Summary run_stage(const std::string& name, const Config& config, const parallel:
     update_manifest(config, summary, comm);
     return summary;
   }
+  if (name == "sweep") {
+    const Summary summary = sweep(config, comm);
+    // Parts run side by side: only what puts them together may write the one manifest.
+    if (config.runtime.sweep_part.part == 0) update_manifest(config, summary, comm);
+    return summary;
+  }
   if (name == "partition") {
     const Summary summary = variance_partition(config, comm);
     update_manifest(config, summary, comm);

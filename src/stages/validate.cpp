@@ -8,6 +8,7 @@
 #include "cinecortex/stages/stages.hpp"
 #include "extraction_plan.hpp"
 #include "missing_models.hpp"
+#include "sweep_plan.hpp"
 
 namespace cinecortex::stages {
 namespace {
@@ -104,6 +105,46 @@ std::string role_line(const std::string& role, const std::vector<std::string>& t
                      tasks.size() * context.catalogue.subjects.size());
 }
 
+/// Most fold groups that a subject has in a space.
+Index sweep_folds(const SweepFolds& folds, const SpaceConfig& space, const ExtractionPlan& plan,
+                  const Context& context) {
+  Index most = 0;
+  for (const int subject : context.catalogue.subjects) {
+    std::vector<std::string> runs, seasons;
+    for (const auto* run : context.with_fmri(context.split.base, subject)) {
+      if (rows_in(plan, space, run->id.task) == 0) continue;
+      runs.push_back(run->id.task);
+      seasons.push_back(run->id.group());
+    }
+    const auto where = fmt::format("space {}, {}", space.name, dataset::layout::subject_name(subject));
+    naming_failures(where, [&] { most = std::max(most, sweep_groups(folds, runs, seasons).count); });
+  }
+  return most;
+}
+
+/// What `sweep` would do, or nothing.
+std::string describe_sweep(const Config& config, const Context& context, const ExtractionPlan& plan,
+                           const std::vector<SpacePlan>& spaces, Index targets,
+                           const parallel::Communicator& comm) {
+  if (!config.experiment.sweep) return "";
+  const auto& sweep = *config.experiment.sweep;
+  std::string text;
+  for (const auto& p : spaces) {
+    if (!sweep.takes(p.space->name)) continue;
+    const auto cases = sweep_cases(sweep, p.space->design, p.components, "space " + p.space->name);
+    const auto points = sweep_points(cases);
+    Index widest = 0;
+    for (const auto& point : points) widest = std::max(widest, point.columns());
+    const Index folds = sweep_folds(sweep.folds, *p.space, plan, context);
+    const Index local = partition(targets, comm.size(), 0).size();
+    text += fmt::format(
+        "sweep: {:<16} {} configurations × {} subjects, {} folds, up to {} columns; {} a rank at most\n",
+        p.space->name, cases.size(), context.catalogue.subjects.size(), folds, widest,
+        format_bytes(encoding::sweep_bytes(points, folds, local)));
+  }
+  return text;
+}
+
 std::string describe(const Config& config, const Context& context, const ExtractionPlan& plan,
                      const std::vector<SpacePlan>& spaces, const parallel::Communicator& comm) {
   const auto& experiment = config.experiment;
@@ -136,6 +177,7 @@ std::string describe(const Config& config, const Context& context, const Extract
   }
   text += fmt::format("ridge: {:.3g} TFLOP in all, {:.3g} a rank; {} a rank at most\n", flops / 1e12,
                       flops / 1e12 / comm.size(), format_bytes(bytes));
+  text += describe_sweep(config, context, plan, spaces, targets, comm);
   text += fmt::format("outputs: {}\n", experiment.output.string());
   return text;
 }

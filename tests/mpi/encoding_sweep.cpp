@@ -54,7 +54,7 @@ Runs random_runs(const std::vector<Index>& lengths, const std::vector<Index>& gr
   return runs;
 }
 
-class Features final : public LaggedSource {
+class Features : public LaggedSource {
  public:
   Features(const Runs& runs, Design design) : runs_(runs), design_(std::move(design)) {}
   const Design& design() const override { return design_; }
@@ -72,7 +72,7 @@ class Features final : public LaggedSource {
   Design design_;
 };
 
-class Responses final : public BlockSource {
+class Responses : public BlockSource {
  public:
   explicit Responses(const Runs& runs) : runs_(runs) {}
   Index blocks() const override { return static_cast<Index>(runs_.responses.size()); }
@@ -88,6 +88,18 @@ class Responses final : public BlockSource {
 
  private:
   const Runs& runs_;
+};
+
+/// The same, as stored in float32.
+class SingleFeatures final : public Features {
+ public:
+  using Features::Features;
+  bool single_precision() const override { return true; }
+};
+class SingleResponses final : public Responses {
+ public:
+  using Responses::Responses;
+  bool single_precision() const override { return true; }
 };
 
 struct Rows {
@@ -272,6 +284,31 @@ TEST(Sweep, RefusesFoldsThatNoDelayLeavesRowsFor) {
   const auto runs = random_runs({40, 12, 12}, {0, 1, 2}, 2, 2, 8);
   EXPECT_THROW(run_sweep(runs, {{2, Design::fir({20}, Edge::drop)}}, {.alphas = grid}, Communicator::world()),
                InputError);
+}
+
+/// Features in float32 of very different sizes: the small ones are lost in sums of float32 products.
+TEST(Sweep, AddsUpInDoublePrecisionWhereSinglePrecisionIsTooLittle) {
+  auto runs = random_runs({120, 130, 140}, {0, 1, 2}, 4, 3, 9);
+  for (auto& x : runs.features) {
+    x.rightCols(2) *= 1e-4;
+    x = x.cast<float>().cast<double>();
+  }
+  for (auto& y : runs.responses) y = y.cast<float>().cast<double>();
+  const std::vector<SweepPoint> points{{2, Design::shifted_window(2, 2, Edge::shift)},
+                                       {4, Design::shifted_window(2, 2, Edge::shift)}};
+  const std::vector<double> alphas{1, 1e-9};
+  const auto world = Communicator::world();
+  const SingleFeatures x(runs, points[0].design);
+  const auto scores = sweep(x, SingleResponses(runs), runs.group_of, 3, points, {.alphas = alphas}, world);
+  const Range local = partition(3, world.size(), world.rank());
+  const double tolerance[] = {1e-5, 1e-8};  // float32 products, float64
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const Plain plain = plain_sweep(runs, points[i], alphas);
+    EXPECT_FALSE(scores[i].left_out);
+    for (Index v = 0; v < local.size(); ++v) {
+      EXPECT_NEAR(scores[i].r2[v], plain.r2.col(local.begin + v).maxCoeff(), tolerance[i]) << "point " << i;
+    }
+  }
 }
 
 }  // namespace

@@ -207,8 +207,8 @@ TEST(ExperimentFile, UnknownKeysAreErrorsWithLineAndSuggestion) {
   expect_contains(complaint("[data]\nroot = \"d\"\nsubject = [1]\n"),
                   {"e.toml:3", "[data]", "unknown key \"subject\"", "did you mean \"subjects\"?", "trim_tr"});
   expect_contains(complaint(minimal + "[swep]\n"), {"e.toml:6", "unknown table \"swep\"", "split"});
-  expect_contains(complaint(minimal + "[sweep]\ncomponents = [1]\n"),
-                  {"e.toml:6", "unknown table \"sweep\""});
+  expect_contains(complaint(minimal + "[sweeps]\ncomponents = [1]\n"),
+                  {"e.toml:6", "unknown table \"sweeps\" (did you mean \"sweep\"?)"});
   expect_contains(complaint(minimal + "windw = 3\n"), {"e.toml:6", "[[space]]", "\"windw\"", "\"window\""});
   expect_contains(complaint(minimal + "pca = { component = 3 }\n"),
                   {"e.toml:6", "pca", "\"component\"", "\"components\""});
@@ -350,6 +350,57 @@ TEST(Settings, ErrorsNameTheSetting) {
       expect_contains(e.what(), {"--set", "key=value"});
     }
   }
+}
+
+const std::string swept = minimal + "[sweep]\n";
+
+TEST(ExperimentFile, ASweepLeavesOpenWhatIsNotNamed) {
+  EXPECT_FALSE(parse_experiment(minimal, "e.toml").sweep.has_value());
+  const auto experiment = with({"sweep.components=[5, 2]", "sweep.folds=\"season\""}, swept);
+  ASSERT_TRUE(experiment.sweep.has_value());
+  EXPECT_EQ(experiment.sweep->components, (std::vector<Index>{5, 2}));
+  EXPECT_TRUE(experiment.sweep->delay.empty());
+  EXPECT_TRUE(experiment.sweep->takes("words"));
+  EXPECT_EQ(experiment.sweep->folds.by, stages::SweepFolds::By::season);
+  const auto again = parse_experiment(experiment.resolved, "again.toml");
+  ASSERT_TRUE(again.sweep.has_value());
+  EXPECT_EQ(again.sweep->components, experiment.sweep->components);
+  EXPECT_EQ(again.sweep->folds.by, experiment.sweep->folds.by);
+  EXPECT_EQ(again.resolved, experiment.resolved);
+}
+
+TEST(ExperimentFile, ASweepTakesListsOfDelays) {
+  const auto experiment = with({"sweep.delays=[[0, 2], [5, 3, 4]]", "sweep.folds=3"}, swept);
+  EXPECT_EQ(experiment.sweep->delays, (std::vector<std::vector<Index>>{{2, 0}, {5, 4, 3}}));
+  EXPECT_EQ(experiment.sweep->folds.by, stages::SweepFolds::By::contiguous);
+  EXPECT_EQ(experiment.sweep->folds.count, 3);
+}
+
+TEST(ExperimentFile, ASweepThatMakesNoSenseIsRefused) {
+  expect_contains(complaint(swept, {"sweep.delays=[[0, 2], [2, 0]]"}), {"delays", "twice"});
+  expect_contains(complaint(swept, {"sweep.delays=[[0, 0]]"}), {"delays", "twice"});
+  expect_contains(complaint(swept, {"sweep.delays=[1, 2]"}), {"delays", "lists", "integer"});
+  expect_contains(complaint(swept, {"sweep.delays=[]"}), {"delays", "at least one"});
+  expect_contains(complaint(swept, {"sweep.delays=[[1]]", "sweep.window=[2]"}), {"window", "either"});
+  expect_contains(complaint(swept, {"sweep.window=[0]"}), {"window", "0", "between 1"});
+  expect_contains(complaint(swept, {"sweep.components=[]"}), {"components", "at least one"});
+  expect_contains(complaint(swept, {"sweep.folds=1"}), {"folds", "at least 2"});
+  expect_contains(complaint(swept, {"sweep.folds=\"run\""}), {"folds", "season"});
+  expect_contains(complaint(swept, {"sweep.spaces=[\"word\"]"}), {"spaces", "word", "words"});
+}
+
+TEST(ExperimentFile, ASweepsChoiceTakesThePlaceOfTheSpacesOwn) {
+  const auto experiment = with({"sweep.window=[1]", "space.words.delays=[9, 4]"}, swept);
+  const auto window = encoding::Design::shifted_window(2, 4, encoding::Edge::zero);
+  const auto chosen = parse_experiment(experiment.with_choices({{"words", 3, window, true}}), "best.toml");
+  EXPECT_FALSE(chosen.sweep.has_value());
+  EXPECT_EQ(chosen.spaces[0].pca.options.components, 3);
+  EXPECT_EQ(chosen.spaces[0].design.delays(), window.delays());
+  EXPECT_EQ(chosen.spaces[0].design.edge(), encoding::Edge::zero) << "the space's own edge";
+  const auto gaps = encoding::Design::fir({1, 7}, encoding::Edge::zero);
+  const auto set = parse_experiment(chosen.with_choices({{"words", 2, gaps, false}}), "best.toml");
+  EXPECT_EQ(set.spaces[0].design.delays(), gaps.delays());
+  EXPECT_EQ(set.spaces[0].pca.options.components, 2);
 }
 
 }  // namespace

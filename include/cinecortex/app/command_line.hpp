@@ -21,12 +21,13 @@ struct ShowVersion {};
 struct ExperimentJob {
   std::filesystem::path file;
   std::vector<Setting> settings;
+  stages::SweepPart sweep_part;  ///< sweep only
 };
 
 using Job = std::variant<ShowHelp, ShowVersion, ExperimentJob, stages::matrices::PcaConfig,
                          stages::matrices::RidgeConfig, stages::matrices::StackConfig,
                          stages::matrices::PredictConfig, stages::matrices::ScoreConfig,
-                         stages::matrices::ExtractConfig, stages::SynthConfig>;
+                         stages::matrices::SweepConfig, stages::matrices::ExtractConfig, stages::SynthConfig>;
 
 /// Everything the command line says.
 struct Command {

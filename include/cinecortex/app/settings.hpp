@@ -8,6 +8,7 @@
 #include "cinecortex/encoding/ridge.hpp"
 #include "cinecortex/encoding/significance.hpp"
 #include "cinecortex/models/extractor.hpp"
+#include "cinecortex/stages/experiment.hpp"
 
 namespace cinecortex::app {
 
@@ -31,6 +32,14 @@ std::string stack_method(const std::vector<Setting>& settings);
 encoding::SignificanceOptions significance_options(const std::vector<Setting>& settings);
 models::ModelConfig model_config(
     const std::vector<Setting>& settings);  ///< keys model, weights and the model's own
+
+/// Keys of [sweep] that have a meaning without spaces (components, delay, window, delays, folds), and edge.
+struct MatrixSweep {
+  stages::SweepConfig sweep;
+  encoding::Edge edge = encoding::Edge::shift;
+};
+MatrixSweep matrix_sweep(const std::vector<Setting>& settings);
+bool is_sweep_key(const std::string& key);  ///< that matrix_sweep() reads
 
 /// Keys delay and window, or delays; and edge. None of them: no design, columns are used as they are.
 std::optional<encoding::Design> design(const std::vector<Setting>& settings);

@@ -19,14 +19,18 @@ struct SweepPoint {
 struct SweepOptions {
   std::vector<double> alphas;  ///< in the order given
   bool per_target = true;      ///< one alpha a target; otherwise one for all (best mean over targets)
+  /// Fits whose columns differ so much in size that sums of float32 products cannot tell their small directions
+  /// from rounding (variances below 1e-6 of the largest) are left out, and marked.
+  bool only_resolved_by_single = false;
 };
 
 /// What a point reaches on rows that its fits have not seen, for this rank's targets.
 struct SweepScore {
-  Index rows = 0;      ///< of all folds together
-  VectorD r;           ///< [t_local] mean over folds of held-out Pearson r, at the target's alpha
-  VectorD r2;          ///< [t_local] mean over folds of held-out R², which the alpha was chosen by
-  VectorD alpha;       ///< [t_local] chosen
+  Index rows = 0;         ///< of all folds together
+  VectorD r;              ///< [t_local] mean over folds of held-out Pearson r, at the target's alpha
+  VectorD r2;             ///< [t_local] mean over folds of held-out R², which the alpha was chosen by
+  VectorD alpha;          ///< [t_local] chosen
+  bool left_out = false;  ///< see SweepOptions::only_resolved_by_single; nothing else is set then
   double seconds = 0;  ///< of this point, what it shares with others divided equally; the same on every rank
 };
 
@@ -47,7 +51,18 @@ std::vector<SweepScore> sweep(const std::vector<LaggedStatistics>& groups,
                               const parallel::Communicator& comm,
                               const std::function<void(Index)>& done = {});
 
-/// The most bytes that a rank holds at once in sweep().   Collective: no.
-double sweep_bytes(Index columns, Index groups, Index targets_local);
+/// The same from the rows, which are read once; a second time, in float64, for the points that float32 products do not
+/// resolve (a line of the log says so).
+/// @param x         its delays and components are the widest of all points (and the same for parts of a sweep that are
+///                  to be equal to the bit)
+/// @param group_of  [blocks] fold group of each block
+/// @throws InputError also as LaggedStatistics::accumulate.   Collective: over comm.
+std::vector<SweepScore> sweep(const LaggedSource& x, const BlockSource& y, const std::vector<Index>& group_of,
+                              Index groups, const std::vector<SweepPoint>& points,
+                              const SweepOptions& options, const parallel::Communicator& comm,
+                              const std::function<void(Index)>& done = {});
+
+/// The most bytes that a rank holds at once while statistics are accumulated and in sweep().   Collective: no.
+double sweep_bytes(const std::vector<SweepPoint>& points, Index groups, Index targets_local);
 
 }  // namespace cinecortex::encoding

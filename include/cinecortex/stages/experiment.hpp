@@ -1,7 +1,9 @@
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,6 +49,40 @@ struct StackConfig {
   std::string method = "simplex";
 };
 
+/// How the base runs of a sweep are dealt to folds.
+struct SweepFolds {
+  enum class By {
+    automatic,   ///< by season where there are two or more, otherwise contiguous
+    season,      ///< each season of Friends and each other movie is a fold
+    contiguous,  ///< `count` folds of neighbouring runs, as kfold:K
+  } by = By::automatic;
+  Index count = 5;
+};
+
+/// What a sweep tries for every space, in all combinations. An empty list: the space's own value.
+struct SweepConfig {
+  std::vector<Index> components, delay, window;
+  std::vector<std::vector<Index>> delays;  ///< sets of delays, instead of delay and window
+  SweepFolds folds;
+  std::vector<std::string> spaces;  ///< names; empty: all
+  bool takes(const std::string& space) const {
+    return spaces.empty() || std::find(spaces.begin(), spaces.end(), space) != spaces.end();
+  }
+};
+
+/// What a sweep found best for a space.
+struct SpaceChoice {
+  std::string space;
+  Index components = 0;
+  encoding::Design design;
+  bool windowed = false;  ///< to be written as delay and window, not as delays
+};
+
+/// Which share of a sweep to do. Part 0 of 0 is all of it, part 0 of N puts together what N parts have made.
+struct SweepPart {
+  Index part = 0, parts = 0;
+};
+
 struct Experiment {
   std::string name;
   std::uint64_t seed = 1004;
@@ -56,8 +92,11 @@ struct Experiment {
   encoding::RidgeOptions ridge;
   StackConfig stack;
   encoding::SignificanceOptions significance;  ///< [score]
+  std::optional<SweepConfig> sweep;
   std::filesystem::path output;
   std::string resolved;  ///< the experiment as TOML with overrides and defaults, for the manifest
+  /// The same TOML with these choices in place of the spaces' own, and without [sweep].
+  std::function<std::string(const std::vector<SpaceChoice>&)> with_choices;
 };
 
 /// How to run, as opposed to what: nothing here changes a result.
@@ -67,6 +106,7 @@ struct Runtime {
   bool force = false;          ///< redo what is there
   bool progress = true;        ///< bars on stderr (rank 0)
   Index chunk_tr = 64;         ///< TRs of one extraction task
+  SweepPart sweep_part;
   std::string program = "{}";  ///< what runs, as a JSON object (version, commit, libraries), for the manifest
 };
 

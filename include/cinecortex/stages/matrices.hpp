@@ -62,6 +62,17 @@ struct ScoreConfig {
 };
 Summary score(const ScoreConfig& config, const parallel::Communicator& comm);
 
+struct SweepConfig {
+  std::string x, y, groups;
+  stages::SweepConfig sweep;  ///< components: leading columns of x; delay and window: 0 and 1 where not given
+  encoding::Edge edge = encoding::Edge::shift;
+  std::vector<double> alphas;
+  bool per_target = true;
+  std::filesystem::path output;
+  Handling handling;
+};
+Summary sweep(const SweepConfig& config, const parallel::Communicator& comm);
+
 struct ExtractConfig {
   models::ModelConfig model;
   std::filesystem::path movie, audio, transcript;  ///< empty: not given

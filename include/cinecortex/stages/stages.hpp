@@ -16,13 +16,16 @@ Summary stack(const Config& config, const parallel::Communicator& comm);
 Summary predict(const Config& config, const parallel::Communicator& comm);
 Summary score(const Config& config, const parallel::Communicator& comm);
 
+/// Tries the combinations of [sweep] on the base runs, all of them or the part that config.runtime names.
+Summary sweep(const Config& config, const parallel::Communicator& comm);
+
 /// How much of the explained variance is each space's own, and how much they share: joint fits of sets of spaces.
 Summary variance_partition(const Config& config, const parallel::Communicator& comm);
 
 /// All of them in order, then the table of results.
 Summary run_all(const Config& config, const parallel::Communicator& comm);
 
-/// The stage of that verb ("extract" … "score", "validate", "run"); what it did is noted in manifest.json.
+/// The stage of that verb ("extract" … "score", "sweep", "validate", "run"); what it did is noted in manifest.json.
 Summary run_stage(const std::string& verb, const Config& config, const parallel::Communicator& comm);
 
 }  // namespace cinecortex::stages
