@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cinecortex/core/error.hpp"
+#include "device_kernels.hpp"
 #include "fortran.hpp"
 
 namespace cinecortex::linalg {
@@ -97,6 +98,9 @@ void gemm(bool transpose_a, bool transpose_b, double alpha, const ConstViewD& a,
           double beta, ViewD c) {
   const auto [m, n, k] = check_product(transpose_a, transpose_b, a, b, c);
   if (m == 0 || n == 0) return;
+  if (const auto* on_device = device_for(2.0 * m * n * k)) {
+    return on_device->gemm(transpose_a, transpose_b, alpha, a, b, beta, c);
+  }
   cblas_dgemm(CblasRowMajor, op(transpose_a), op(transpose_b), m, n, k, alpha, a.data(), leading(a), b.data(),
               leading(b), beta, c.data(), leading(c));
 }
@@ -105,6 +109,9 @@ void gemm(bool transpose_a, bool transpose_b, float alpha, const ConstViewF& a, 
           float beta, ViewF c) {
   const auto [m, n, k] = check_product(transpose_a, transpose_b, a, b, c);
   if (m == 0 || n == 0) return;
+  if (const auto* on_device = device_for(2.0 * m * n * k)) {
+    return on_device->gemm(transpose_a, transpose_b, alpha, a, b, beta, c);
+  }
   cblas_sgemm(CblasRowMajor, op(transpose_a), op(transpose_b), m, n, k, alpha, a.data(), leading(a), b.data(),
               leading(b), beta, c.data(), leading(c));
 }
@@ -148,6 +155,10 @@ EigenPairs eigh(const ConstViewD& symmetric) {
   if (!symmetric.allFinite()) {
     throw NumericalError(
         fmt::format("eigendecomposition of a {0} × {0} matrix that holds NaN or infinity", size));
+  }
+  if (const auto* on_device = device_for(9.0 * static_cast<double>(size * size * size));
+      on_device && size > 0) {
+    return on_device->eigh(symmetric);
   }
   EigenPairs pairs{VectorD(size), symmetric};
   if (size == 0) return pairs;

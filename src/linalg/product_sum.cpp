@@ -2,12 +2,14 @@
 
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/parallel/threads.hpp"
+#include "device_kernels.hpp"
 
 namespace cinecortex::linalg {
 namespace {
 
-/// Rows after which float32 sums move to float64: fewer cost time (a pass over memory), more cost digits.
-constexpr Index flush_every = 2048;
+/// Rows that float32 sums up before they move to float64: more of them cost digits. Where sums are cut must not depend
+/// on anything but the piece, so that a sum is the same however pieces are dealt to ranks.
+constexpr Index most_rows = 2048;
 
 /// total += recent, from column `first(row)` on.
 template <class First>
@@ -23,59 +25,68 @@ void move_sum(const MatrixF& recent, MatrixD& total, First first) {
   });
 }
 
+std::unique_ptr<DeviceSum> sum_on_device(Index rows, Index columns) {
+  const DeviceKernels* kernels = device_kernels();
+  return kernels != nullptr && rows > 0 && columns > 0 ? kernels->sum(rows, columns) : nullptr;
+}
+
 }  // namespace
 
-ProductSum::ProductSum(Index rows, Index columns) : total_(MatrixD::Zero(rows, columns)) {}
+ProductSum::ProductSum(Index rows, Index columns) : on_device_(sum_on_device(rows, columns)) {
+  if (!on_device_) total_ = MatrixD::Zero(rows, columns);
+}
+ProductSum::~ProductSum() = default;
+ProductSum::ProductSum(ProductSum&&) noexcept = default;
 
 void ProductSum::add(const ConstViewF& a, const ConstViewF& b) {
-  if (a.rows() == 0 || total_.size() == 0) return;
-  if (recent_.size() == 0) recent_.resize(total_.rows(), total_.cols());
-  const float keep = recent_rows_ == 0 ? 0.0F : 1.0F;
-  gemm(true, false, 1.0F, a, b, keep, recent_);
-  recent_rows_ += a.rows();
-  if (recent_rows_ >= flush_every) flush();
+  if (a.rows() == 0) return;
+  if (on_device_) return on_device_->add(a, b);
+  if (total_.size() == 0) return;
+  recent_.resize(total_.rows(), total_.cols());
+  for (Index row = 0; row < a.rows(); row += most_rows) {
+    const Index rows = std::min(most_rows, a.rows() - row);
+    gemm(true, false, 1.0F, a.middleRows(row, rows), b.middleRows(row, rows), 0.0F, recent_);
+    move_sum(recent_, total_, [](Index) { return Index{0}; });
+  }
 }
 
 void ProductSum::add(const ConstViewD& a, const ConstViewD& b) {
   if (a.rows() == 0) return;
+  if (on_device_) return on_device_->add(a, b);
   gemm(true, false, 1.0, a, b, 1.0, total_);
 }
 
-void ProductSum::flush() {
-  if (recent_rows_ == 0) return;
-  move_sum(recent_, total_, [](Index) { return Index{0}; });
-  recent_rows_ = 0;
-}
-
 MatrixD ProductSum::take() {
-  flush();
+  if (on_device_) return on_device_->take();
   recent_.resize(0, 0);
   return std::move(total_);
 }
 
-GramSum::GramSum(Index columns) : total_(MatrixD::Zero(columns, columns)) {}
+GramSum::GramSum(Index columns) : on_device_(sum_on_device(columns, columns)) {
+  if (!on_device_) total_ = MatrixD::Zero(columns, columns);
+}
+GramSum::~GramSum() = default;
+GramSum::GramSum(GramSum&&) noexcept = default;
 
 void GramSum::add(const ConstViewF& a) {
-  if (a.rows() == 0 || total_.size() == 0) return;
-  if (recent_rows_ == 0) recent_.setZero(total_.rows(), total_.cols());
-  add_gram(a, recent_);
-  recent_rows_ += a.rows();
-  if (recent_rows_ >= flush_every) flush();
+  if (a.rows() == 0) return;
+  if (on_device_) return on_device_->add(a, a);
+  if (total_.size() == 0) return;
+  for (Index row = 0; row < a.rows(); row += most_rows) {
+    recent_.setZero(total_.rows(), total_.cols());
+    add_gram(a.middleRows(row, std::min(most_rows, a.rows() - row)), recent_);
+    move_sum(recent_, total_, [](Index i) { return i; });
+  }
 }
 
 void GramSum::add(const ConstViewD& a) {
   if (a.rows() == 0) return;
+  if (on_device_) return on_device_->add(a, a);
   add_gram(a, total_);
 }
 
-void GramSum::flush() {
-  if (recent_rows_ == 0) return;
-  move_sum(recent_, total_, [](Index row) { return row; });
-  recent_rows_ = 0;
-}
-
 MatrixD GramSum::take() {
-  flush();
+  if (on_device_) return on_device_->take();
   recent_.resize(0, 0);
   mirror_upper(total_);
   return std::move(total_);

@@ -77,8 +77,8 @@ function check_include(code,    what, target) {
     complain("HDF5 is included in src/io only: " what)
   if (what ~ /^lib(av|sw|postproc)[a-z]*\// && path !~ /^\.\/src\/dataset\//)
     complain("FFmpeg is included in src/dataset only: " what)
-  if (what ~ /^(torch|ATen|c10)\// && path !~ /^\.\/src\/models\//)
-    complain("libtorch is included in src/models only: " what)
+  if (what ~ /^(torch|ATen|c10)\// && path !~ /^\.\/src\/(models\/|linalg\/device_torch\.cpp$)/)
+    complain("libtorch is included in src/models and src/linalg/device_torch.cpp only: " what)
   if (what ~ /^(openblas\/)?(cblas|lapacke|lapack|openblas_config|scalapack|blacs|Cblacs)[a-z_0-9-]*\.h$/ &&
       path !~ /^\.\/src\/linalg\//)
     complain("BLAS, LAPACK and ScaLAPACK are included in src/linalg only: " what)
