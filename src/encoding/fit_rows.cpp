@@ -41,14 +41,28 @@ Index FitRows::piece_rows(Index columns, Index bytes) {
   return std::clamp<Index>(most_bytes / (bytes * std::max<Index>(columns, 1)), 256, 4096);
 }
 
-Index FitRows::rows_dealt(int rank, int ranks) const {
-  Index total = 0;
-  for (const Index block : dealt_to(rank, ranks)) total += rows(block);
-  return total;
+Index FitRows::rows_in(Range blocks) const {
+  return std::accumulate(rows_.begin() + blocks.begin, rows_.begin() + blocks.end, Index{0});
 }
 
-std::vector<Index> FitRows::dealt_to(int rank, int ranks) const {
-  return parallel::deal_longest_first(rows_, ranks)[static_cast<std::size_t>(rank)];
+std::vector<Range> FitRows::dealt_to(int rank, int ranks) const {
+  constexpr Index enough_rows = 512;  // for a fast product, and few enough to deal evenly
+  std::vector<Range> groups;
+  std::vector<Index> weights;
+  for (Index block = 0; block < blocks(); ++block) {
+    if (groups.empty() || weights.back() >= enough_rows) {
+      groups.push_back({block, block});
+      weights.push_back(0);
+    }
+    groups.back().end = block + 1;
+    weights.back() += rows(block);
+  }
+  const auto parts = parallel::deal_longest_first(weights, ranks);
+  std::vector<Range> dealt;
+  for (const Index group : parts[static_cast<std::size_t>(rank)]) {
+    dealt.push_back(groups[static_cast<std::size_t>(group)]);
+  }
+  return dealt;
 }
 
 template <class Scalar>

@@ -25,27 +25,31 @@ class FitRows {
   template <class Scalar>
   VectorD first_means() const;
 
-  /// fn(piece [m, d]) for the runs of one rank, dealt by their rows. A piece is bounded in bytes and goes over the
-  /// ends of runs: products of few rows are slow.
+  /// fn(piece [m, d]) for the rows of one rank. Products of few rows are slow, so neighbouring runs are put together;
+  /// which ones, and where pieces are cut, does not depend on the ranks, and so their float32 products round alike.
   template <class Scalar, class Fn>
   void for_each_piece(int rank, int ranks, Fn&& fn) const {
     const Index width = columns(), most = piece_rows(width, sizeof(Scalar));
-    Matrix<Scalar> piece(std::min(most, rows_dealt(rank, ranks)), width);
-    Index filled = 0;
-    for (const Index block : dealt_to(rank, ranks)) {
-      const Matrix<Scalar> run = read_run<Scalar>(block, {0, width});
-      for (Index taken = 0; taken < rows(block);) {
-        const Index count = std::min(rows(block) - taken, piece.rows() - filled);
-        pick<Scalar>(run, taken, {0, width}, piece.middleRows(filled, count));
-        taken += count;
-        filled += count;
-        if (filled == piece.rows()) {
-          fn(ConstView<Scalar>(piece));
-          filled = 0;
+    Matrix<Scalar> piece;
+    for (const Range blocks : dealt_to(rank, ranks)) {
+      piece.resize(std::min(most, rows_in(blocks)), width);
+      Index filled = 0;
+      for (Index block = blocks.begin; block < blocks.end; ++block) {
+        if (rows(block) == 0) continue;
+        const Matrix<Scalar> run = read_run<Scalar>(block, {0, width});
+        for (Index taken = 0; taken < rows(block);) {
+          const Index count = std::min(rows(block) - taken, piece.rows() - filled);
+          pick<Scalar>(run, taken, {0, width}, piece.middleRows(filled, count));
+          taken += count;
+          filled += count;
+          if (filled == piece.rows()) {
+            fn(ConstView<Scalar>(piece));
+            filled = 0;
+          }
         }
       }
+      if (filled > 0) fn(ConstView<Scalar>(piece.topRows(filled)));
     }
-    if (filled > 0) fn(ConstView<Scalar>(piece.topRows(filled)));
   }
 
   /// All fit rows, some columns, transposed: [columns, n].
@@ -54,8 +58,9 @@ class FitRows {
 
  private:
   static Index piece_rows(Index columns, Index bytes);
-  Index rows_dealt(int rank, int ranks) const;
-  std::vector<Index> dealt_to(int rank, int ranks) const;
+  Index rows_in(Range blocks) const;
+  /// Groups of neighbouring runs that one rank takes, dealt by their rows.
+  std::vector<Range> dealt_to(int rank, int ranks) const;
   template <class Scalar>
   Matrix<Scalar> read_run(Index block, Range columns) const;
   template <class Scalar>

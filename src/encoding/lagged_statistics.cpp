@@ -167,19 +167,25 @@ class LaggedAccumulator {
     for (std::size_t i = 0; i < delays_.size(); ++i) crosses_.emplace_back(shape.components_, targets);
   }
 
-  /// @param part of parts  the share of the products of features that this rank takes over
+  /// @param part of parts  the share of the products of features that this rank takes over, in pieces that do not
+  ///                       depend on the number of ranks, and so round alike; `turn` begins with another rank each run
   template <class Scalar>
-  void add(const Run<Scalar>& run, Index first_time, Range interior, Index part, Index parts) {
+  void add(const Run<Scalar>& run, Index first_time, Range interior, Index turn, Index part, Index parts) {
     if (interior.empty()) return;
     const Index first = interior.begin - delays_.back();
     const Index rows = interior.end - delays_.front() - first;
     for (std::size_t i = 0; has_gram_ && i < differences_.size(); ++i) {
-      const Range share = partition(rows - differences_[i], parts, part);
-      const auto now = run.x.middleRows(first + share.begin, share.size());
-      if (i == 0) {
-        gram_.add(now);
-      } else {
-        autos_[i - 1].add(now, run.x.middleRows(first + share.begin + differences_[i], share.size()));
+      const Index count = rows - differences_[i];
+      for (Index piece = 0; piece * piece_rows < count; ++piece) {
+        if ((piece + turn) % parts != part) continue;
+        const Index begin = first + piece * piece_rows,
+                    size = std::min(piece_rows, count - piece * piece_rows);
+        const auto now = run.x.middleRows(begin, size);
+        if (i == 0) {
+          gram_.add(now);
+        } else {
+          autos_[i - 1].add(now, run.x.middleRows(begin + differences_[i], size));
+        }
       }
     }
     const auto y = run.y.middleRows(interior.begin - first_time, interior.size());
@@ -237,6 +243,8 @@ class LaggedAccumulator {
   }
 
  private:
+  static constexpr Index piece_rows = 512;
+
   std::vector<Edges> gather_edges(const parallel::Communicator& axis, Range owned) const {
     Packer packer;
     for (const auto& e : edges_) {
@@ -301,7 +309,7 @@ void stream_runs(const LaggedSource& x, const BlockSource& y, const std::vector<
         shift_rows(run.y, shift_y);
         group.keep_edges(run, place);
         shift_rows(run.x, shift_x);
-        group.add(run, place.times.begin, place.interior, part, parts);
+        group.add(run, place.times.begin, place.interior, block, part, parts);
       });
 }
 

@@ -32,7 +32,7 @@ using parallel::Communicator;
 LeadingOptions in_memory(Index k, std::uint64_t seed) {
   LeadingOptions options;
   options.count = k;
-  options.block = std::clamp<Index>(k / 8, 8, 64);
+  options.block = k < 64 ? 8 : std::min<Index>((k + 127) / 128 * 16, 64);  // gemm likes sixteens
   options.basis = 2 * k + options.block;
   options.most_products = 40 * (k + options.block);
   options.seed = seed;
@@ -42,7 +42,7 @@ LeadingOptions in_memory(Index k, std::uint64_t seed) {
 /// For rows that are read again for every block: larger blocks and a larger basis need fewer passes.
 LeadingOptions streamed(Index k, std::uint64_t seed) {
   LeadingOptions options = in_memory(k, seed);
-  options.block = std::clamp<Index>(k / 4, 16, 128);
+  options.block = 2 * options.block;
   options.basis = 3 * k + options.block;
   return options;
 }
@@ -52,7 +52,8 @@ struct Costs {
   double covariance, dual, randomized;
 };
 
-constexpr double decomposition = 40.0;  // n³: dsyevd with vectors works at a quarter of gemm's rate
+constexpr double decomposition =
+    16.0;  // n³: dsyevd with vectors, for which 9 n³ are counted, is slower than gemm
 constexpr double products_a_component = 4.0;
 
 double krylov_cost(double n, const LeadingOptions& options, double product) {
@@ -221,16 +222,35 @@ MatrixD leading_rows(const MatrixD& ascending, Index k) {
   return ascending.rightCols(k).rowwise().reverse().transpose();
 }
 
-/// [k, n], of a matrix that every rank holds.
+/// This rank's columns of vectors · square.
+MatrixD part_of_product(const MatrixD& vectors, const MatrixD& square, Range mine) {
+  MatrixD images(vectors.rows(), mine.size());
+  linalg::gemm(false, false, 1.0, vectors, square.middleCols(mine.begin, mine.size()), 0.0, images);
+  return images;
+}
+
+MatrixD part_of_product(const MatrixD& vectors, const MatrixF& square, Range mine) {
+  MatrixF images(vectors.rows(), mine.size());
+  linalg::gemm(false, false, 1.0F, MatrixF(vectors.cast<float>()), square.middleCols(mine.begin, mine.size()),
+               0.0F, images);
+  return images.cast<double>();
+}
+
+/// [k, n], of a matrix that every rank holds. Rounding the matrix of float32 data to float32 once more moves no
+/// eigenvector further than its sums did: the roundings of n² entries cancel.
+template <class Scalar>
 MatrixD leading_vectors(const MatrixD& square, Index k, std::uint64_t seed, const Communicator& comm,
                         bool& converged) {
   const Index n = square.rows();
   if (whole_is_cheaper(n, k)) return leading_rows(linalg::eigh(square, comm).vectors, k);
   const Range mine = partition(n, comm.size(), comm.rank());
+  MatrixF rounded;
+  if constexpr (std::is_same_v<Scalar, float>) {
+    agree(comm, [&] { rounded = square.cast<float>(); });
+  }
   const auto product = [&](const MatrixD& vectors) {
-    MatrixD images(vectors.rows(), mine.size());
-    linalg::gemm(false, false, 1.0, vectors, square.middleCols(mine.begin, mine.size()), 0.0, images);
-    return images;
+    if constexpr (std::is_same_v<Scalar, float>) return part_of_product(vectors, rounded, mine);
+    return part_of_product(vectors, square, mine);
   };
   LeadingPairs pairs = linalg::leading_eigenpairs(n, product, in_memory(k, seed), comm);
   converged = pairs.converged;
@@ -244,8 +264,7 @@ bool measure(const MatrixD& square, const MatrixD& vectors, Solution& solution, 
   const Index k = vectors.rows();
   const Range mine = partition(square.rows(), comm.size(), comm.rank());
   const auto part = vectors.middleCols(mine.begin, mine.size());
-  MatrixD images(k, mine.size());
-  linalg::gemm(false, false, 1.0, vectors, square.middleCols(mine.begin, mine.size()), 0.0, images);
+  const MatrixD images = part_of_product(vectors, square, mine);
   VectorD values = images.cwiseProduct(part).rowwise().sum();
   comm.sum(numbers(values));
   comm.broadcast(numbers(values));
@@ -283,7 +302,7 @@ Solution covariance(FitRows& rows, const PcaShape& shape, std::uint64_t seed, co
   solution.scaling = scaling_of(moments, shifted_by, rows.scale_mode());
   centre_gram(gram, moments.mean(), static_cast<double>(shape.rows), solution.scaling.scale);
   rows.centre(solution.scaling.mean, solution.scaling.scale);
-  MatrixD vectors = leading_vectors(gram, shape.components, seed, comm, solution.converged);
+  MatrixD vectors = leading_vectors<Scalar>(gram, shape.components, seed, comm, solution.converged);
   const bool measured = measure(gram, vectors, solution, comm);
   gram.resize(0, 0);
   if (measured) {
@@ -299,9 +318,11 @@ class ColumnShards {
  public:
   static constexpr Index numbers = Index{32} << 20;
 
+  /// Shards are the same for any number of ranks, so that their float32 products round alike.
   ColumnShards(const PcaShape& shape, const Communicator& comm)
-      : mine_(partition(shape.columns, comm.size(), comm.rank())) {
-    width_ = std::max<Index>(1, numbers / std::max<Index>(1, shape.rows));
+      : width_(std::clamp<Index>(numbers / std::max<Index>(1, shape.rows), 1, 1024)) {
+    const Range shards = partition((shape.columns + width_ - 1) / width_, comm.size(), comm.rank());
+    mine_ = {std::min(shards.begin * width_, shape.columns), std::min(shards.end * width_, shape.columns)};
   }
 
   /// fn(columns)
@@ -313,8 +334,8 @@ class ColumnShards {
   }
 
  private:
-  Range mine_;
   Index width_;
+  Range mine_;
 };
 
 /// A shard of shifted rows [columns, n]: centred and scaled in place, its moments into `scaling`.
@@ -369,7 +390,7 @@ Solution dual(FitRows& rows, const PcaShape& shape, std::uint64_t seed, const Co
   comm.broadcast(numbers(scaling.scale));
   scaling.total = gram.trace();
   rows.centre(scaling.mean, scaling.scale);
-  const MatrixD left = leading_vectors(gram, shape.components, seed, comm, solution.converged);
+  const MatrixD left = leading_vectors<Scalar>(gram, shape.components, seed, comm, solution.converged);
   gram.resize(0, 0);
   MatrixD vectors = agree(comm, [&] {
     const Matrix<Scalar> axes = left.cast<Scalar>();

@@ -69,9 +69,4 @@ MatrixD RidgeProblem::centred_x(Index block, const VectorD& mean) const {
   return values;
 }
 
-Range RidgeProblem::share_of_rows(Range rows) const noexcept {
-  const Range share = partition(rows.size(), grid_.target_parts(), grid_.target_part());
-  return {rows.begin + share.begin, rows.begin + share.end};
-}
-
 }  // namespace cinecortex::encoding

@@ -49,9 +49,6 @@ class RidgeProblem {
   MatrixD centred_y(Index block, const VectorD& mean) const;
   MatrixD centred_x(Index block, const VectorD& mean) const;
 
-  /// The part of a block's rows whose products this rank takes over, so that all ranks of a grid row share
-  /// them.
-  Range share_of_rows(Range rows) const noexcept;
 
  private:
   const BlockSource& x_;
