@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "cinecortex/core/error.hpp"
+#include "cinecortex/core/memory.hpp"
 #include "verbs.hpp"
 
 namespace cinecortex::app {
@@ -419,6 +420,14 @@ Job find_job(const Verb& verb, const Options& options, const std::vector<std::st
   return job;
 }
 
+std::int64_t parse_memory(const std::string& text) {
+  try {
+    return parse_bytes(text);
+  } catch (const InputError& e) {
+    throw InputError(fmt::format("--memory: {}", e.what()));
+  }
+}
+
 std::string check_device(const std::string& device) {
   const bool numbered = device.starts_with("cuda:") && device.size() > 5 &&
                         device.find_first_not_of("0123456789", 5) == std::string::npos;
@@ -455,6 +464,7 @@ Command parse_command_line(const std::vector<std::string>& arguments) {
     return command;
   }
   if (options.has("threads")) command.threads = static_cast<int>(options.integer("threads", 1, 1, 4096));
+  if (options.has("memory")) command.memory_bytes = parse_memory(options.text("memory", ""));
   command.device = check_device(options.text("device", "auto"));
   command.log_level = log::parse_level(options.text("log-level", "info"));
   command.json = options.has("json");

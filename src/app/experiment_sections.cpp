@@ -44,6 +44,7 @@ encoding::RidgeOptions read_ridge(Section& section) {
   options.alphas = section.numbers("alphas", encoding::default_alphas());
   checked(section, "alphas", [&] { encoding::check(options); });
   options.per_target = section.flag("per_target", true);
+  options.measure = section.choice("measure", "r2", {"r2", "r"});
   return options;
 }
 

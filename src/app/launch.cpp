@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "cinecortex/core/memory.hpp"
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/models/runtime.hpp"
 #include "cinecortex/parallel/threads.hpp"
@@ -37,6 +38,15 @@ int fair_threads(const parallel::Communicator& comm) {
   }
   constexpr double rounding = 1e-6;
   return std::max(1, static_cast<int>(share + rounding));
+}
+
+double fair_memory_bytes(std::optional<std::int64_t> wanted, const parallel::Communicator& comm) {
+  constexpr double share = 0.8;
+  const auto node = comm.node();
+  const double held = node.sum(static_cast<double>(resident_bytes()));
+  const double bytes = wanted ? static_cast<double>(*wanted)
+                              : share * (held + node.min(static_cast<double>(available_bytes())));
+  return bytes / node.size();
 }
 
 void set_threads(int threads) {

@@ -11,6 +11,7 @@
 #include "cinecortex/app/version.hpp"
 #include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/linalg/blas_kernel.hpp"
+#include "cinecortex/linalg/device.hpp"
 #include "cinecortex/models/runtime.hpp"
 #include "cinecortex/parallel/agree.hpp"
 #include "cinecortex/stages/stages.hpp"
@@ -49,7 +50,8 @@ class Worker {
                             : stages::run_stage(command_.verb, config, comm_);
   }
   stages::Summary operator()(const stages::matrices::PcaConfig& config) const { return pca(config, comm_); }
-  stages::Summary operator()(const stages::matrices::RidgeConfig& config) const {
+  stages::Summary operator()(stages::matrices::RidgeConfig config) const {
+    config.handling.memory_bytes = runtime_.memory_bytes;
     return ridge(config, comm_);
   }
   stages::Summary operator()(const stages::matrices::SweepConfig& config) const {
@@ -109,11 +111,13 @@ void work(const app::Command& command, const Communicator& comm) {
   stages::Runtime runtime;
   runtime.threads = threads;
   runtime.program = app::version_json();
+  runtime.memory_bytes = app::fair_memory_bytes(command.memory_bytes, comm);
   runtime.force = command.force;
   runtime.progress = command.log_level <= log::Level::info;
   const int rank_on_node = comm.node().rank();
   runtime.device =
       parallel::agree(comm, [&] { return models::resolve_device(command.device, rank_on_node); });
+  parallel::agree(comm, [&] { linalg::set_device(runtime.device); });
   if (comm.root()) {
     log::info("cinecortex {} ({}), {} {} × {} {}, device {}", app::version(), app::commit(), comm.size(),
               comm.size() == 1 ? "rank" : "ranks", threads, threads == 1 ? "thread" : "threads",

@@ -90,6 +90,8 @@ po::options_description common_options() {
       "key of the verb's own table; may be repeated");
   add("threads", po::value<std::string>()->value_name("N"),
       "threads of a rank (default: the node's cores ÷ the ranks on it)");
+  add("memory", po::value<std::string>()->value_name("SIZE"),
+      "memory of all ranks of a node together, e.g. 2GiB (default: 80% of what is free)");
   add("device", po::value<std::string>()->value_name("auto|cpu|cuda"), "where networks run (default: auto)");
   add("dry-run", "check the inputs and say what would be done, then stop");
   add("force", "redo outputs that are there already");

@@ -65,6 +65,12 @@ std::vector<Fold> contiguous_folds(const RidgeProblem& problem, Index count) {
 }
 
 std::vector<Fold> labelled_folds(const RidgeProblem& problem, const std::vector<Index>& label_of) {
+  if (static_cast<Index>(label_of.size()) != problem.blocks()) {
+    throw InputError(
+        "criterion leave-one-season-out: only an experiment knows seasons; here, give groups and use kfold:K "
+        "or "
+        "leave-one-group-out");
+  }
   std::map<Index, Fold> folds;
   for (Index block = 0; block < problem.blocks(); ++block) {
     if (problem.rows(block) == 0) continue;

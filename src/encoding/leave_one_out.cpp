@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "alpha_family.hpp"
 #include "cinecortex/linalg/dense.hpp"
@@ -307,7 +308,8 @@ MatrixD sum_rows(const RidgeProblem& problem, const SpectralForm& form, const Le
                  const SharedTerms& shared, const WeightRange& weights, const MatrixD& projection,
                  const VectorD& mean_y, const std::vector<double>& alphas) {
   RowPass<Scalar> pass(shared, projection, static_cast<Index>(alphas.size()));
-  LeaveOneOut exact(form.values(), projection, alphas, problem.rows());
+  std::optional<LeaveOneOut> exact;  // a copy of the projection, so only where it is needed
+  if (weights.hard_rows > 0) exact.emplace(form.values(), projection, alphas, problem.rows());
   stream_ahead(
       problem, [&](Index block) { return centred_responses<Scalar>(problem, block, mean_y); },
       [&](Index block, const Matrix<Scalar>& y) {
@@ -324,11 +326,14 @@ MatrixD sum_rows(const RidgeProblem& problem, const SpectralForm& form, const Le
         for (const Index row : hard) gaps.row(row) = weights.middle.cwiseSqrt().cwiseInverse().transpose();
         pass.add(u, y, gaps);
         if (hard.empty()) return;
-        exact.add_beyond(weights.middle, leverages.left_vectors(block)(hard, Eigen::all),
-                         y(hard, Eigen::all).template cast<double>());
+        exact->add_beyond(weights.middle, leverages.left_vectors(block)(hard, Eigen::all),
+                          y(hard, Eigen::all).template cast<double>());
       });
   MatrixD sums;
-  parallel::agree(problem.comm(), [&] { sums = pass.finish() + exact.sums(); });
+  parallel::agree(problem.comm(), [&] {
+    sums = pass.finish();
+    if (exact) sums += exact->sums();
+  });
   return sums;
 }
 

@@ -286,13 +286,6 @@ class Solver {
   std::vector<linalg::EigenPairs> fold_pairs_;
 };
 
-void count_edges(RidgeFit& fit, const RidgeOptions& options, const parallel::Communicator& comm) {
-  const auto [low, high] = std::minmax_element(options.alphas.begin(), options.alphas.end());
-  if (*low == *high) return;
-  fit.edge_low = comm.sum(std::int64_t{(fit.alpha.array() == *low).count()});
-  fit.edge_high = comm.sum(std::int64_t{(fit.alpha.array() == *high).count()});
-}
-
 }  // namespace
 
 std::vector<double> default_alphas() {
@@ -301,6 +294,13 @@ std::vector<double> default_alphas() {
 
 std::vector<std::string> ridge_criteria() {
   return {"loo", "gcv", "leave-one-run-out", "leave-one-group-out", "leave-one-season-out", "kfold:K"};
+}
+
+EdgeHits edge_hits(const std::vector<double>& alphas, const std::vector<std::int64_t>& chosen) {
+  const auto [low, high] = std::minmax_element(alphas.begin(), alphas.end());
+  if (*low == *high) return {};
+  return {chosen[static_cast<std::size_t>(low - alphas.begin())],
+          chosen[static_cast<std::size_t>(high - alphas.begin())]};
 }
 
 void check(const RidgeOptions& options) {
@@ -346,7 +346,6 @@ void fit_ridge(const BlockSource& x, const BlockSource& y, const RidgeOptions& o
     RidgeFit fit = parts == 1 ? solver.fit(y, shared) : solver.fit(ColumnsOf(y, columns), shared);
     fit.targets_local = {columns.begin + fit.targets_local.begin, columns.begin + fit.targets_local.end};
     fit.targets_global = targets;
-    count_edges(fit, options, comm);
     take(std::move(fit));
   }
 }

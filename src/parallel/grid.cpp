@@ -4,18 +4,14 @@
 #include <numeric>
 
 namespace cinecortex::parallel {
-namespace {
 
-/// The largest divisor of `size` that leaves every part at least `min_targets` targets (1 if none does).
-int choose_target_parts(int size, Index targets, Index min_targets) {
+int target_parts(int size, Index targets, Index min_targets) {
   int best = 1;
   for (int parts = 1; parts <= size; ++parts) {
     if (size % parts == 0 && targets / parts >= min_targets) best = parts;
   }
   return best;
 }
-
-}  // namespace
 
 std::vector<std::vector<Index>> deal_longest_first(std::span<const Index> weights, Index parts) {
   std::vector<Index> order(weights.size());
@@ -35,7 +31,7 @@ std::vector<std::vector<Index>> deal_longest_first(std::span<const Index> weight
 }
 
 Grid::Grid(const Communicator& comm, Index targets_global, Index min_targets)
-    : run_parts_(comm.size() / choose_target_parts(comm.size(), targets_global, min_targets)),
+    : run_parts_(comm.size() / parallel::target_parts(comm.size(), targets_global, min_targets)),
       target_parts_(comm.size() / run_parts_),
       run_part_(comm.rank() % run_parts_),
       target_part_(comm.rank() / run_parts_),

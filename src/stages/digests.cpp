@@ -139,7 +139,7 @@ std::string Digests::ridge(const SpaceConfig& space, int subject) const {
   digest.add(static_cast<std::int64_t>(space.design.edge()));
   for (const Index delay : space.design.delays()) digest.add(std::int64_t{delay});
   for (const double alpha : options.alphas) digest.add(alpha);
-  return digest.add(options.criterion).add(std::int64_t{options.per_target}).hex();
+  return digest.add(options.criterion).add(options.measure).add(std::int64_t{options.per_target}).hex();
 }
 
 std::string Digests::stack(int subject) const {

@@ -2,7 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "cinecortex/core/log.hpp"
+#include "cinecortex/core/memory.hpp"
+#include "cinecortex/core/progress.hpp"
 #include "cinecortex/linalg/dense.hpp"
+#include "cinecortex/parallel/agree.hpp"
 
 namespace cinecortex::stages {
 namespace {
@@ -51,37 +57,78 @@ Attributes pca_attributes(const encoding::Pca& pca) {
           {"residual", pca.residual}};
 }
 
-void write_ridge(const std::filesystem::path& file, const encoding::RidgeFit& fit,
-                 const encoding::RidgeOptions& options, const encoding::Design& design, Attributes attributes,
-                 const parallel::Communicator& comm) {
-  attributes["kind"] = std::string("ridge");
-  attributes["format_version"] = model_format_version;
-  attributes["criterion"] = options.criterion;
-  attributes["form"] = fit.form;
-  attributes["rows"] = std::int64_t{fit.rows};
-  attributes["edge_hits_low"] = std::int64_t{fit.edge_low};
-  attributes["edge_hits_high"] = std::int64_t{fit.edge_high};
-  attributes["edge"] = std::string(encoding::name(design.edge()));
-  attributes["delays_tr"] = std::vector<double>(design.delays().begin(), design.delays().end());
-  io::Hdf5Writer writer(file, comm, attributes);
-  const Index targets = fit.targets_global;
-  const auto local = fit.targets_local;
-  const VectorD alphas =
-      Eigen::Map<const VectorD>(options.alphas.data(), static_cast<Index>(options.alphas.size()));
-  writer.put("/alphas", alphas, described("regularisation strengths tried, in the order given", {"alpha"}));
-  write_per_target(writer, "/alpha", fit.alpha, targets, local,
-                   "regularisation strength chosen for each target");
-  write_columns(writer, "/" + fit.cv_name, fit.cv, static_cast<Index>(options.alphas.size()), targets, local,
-                described("what each alpha was judged by (criterion " + options.criterion + ")",
-                          {"/alphas", "target"}));
-  write_columns(
-      writer, "/weights", fit.weights, fit.weights.rows(), targets, local,
+RidgeFile::RidgeFile(std::filesystem::path file, Index targets_global, const encoding::RidgeOptions& options,
+                     const encoding::Design& design, Attributes attributes,
+                     const parallel::Communicator& comm)
+    : file_(std::move(file)),
+      targets_(targets_global),
+      options_(options),
+      attributes_(std::move(attributes)),
+      comm_(comm),
+      chosen_(options.alphas.size(), 0) {
+  attributes_["kind"] = std::string("ridge");
+  attributes_["format_version"] = model_format_version;
+  attributes_["criterion"] = options.criterion;
+  attributes_["edge"] = std::string(encoding::name(design.edge()));
+  attributes_["delays_tr"] = std::vector<double>(design.delays().begin(), design.delays().end());
+}
+
+void RidgeFile::create(const encoding::RidgeFit& fit) {
+  const auto alphas = static_cast<Index>(options_.alphas.size());
+  attributes_["form"] = fit.form;
+  attributes_["rows"] = std::int64_t{fit.rows};
+  writer_ = std::make_unique<io::Hdf5Writer>(file_, comm_, attributes_);
+  writer_->put("/alphas", VectorD(Eigen::Map<const VectorD>(options_.alphas.data(), alphas)),
+               described("regularisation strengths tried, in the order given", {"alpha"}));
+  writer_->create("/alpha", {targets_},
+                  described("regularisation strength chosen for each target", {"target"}));
+  writer_->create("/" + fit.cv_name, {alphas, targets_},
+                  described("what each alpha was judged by (criterion " + options_.criterion + ")",
+                            {"/alphas", "target"}));
+  writer_->create(
+      "/weights", {fit.weights.rows(), targets_},
       described("prediction = design row · weights + intercept; design columns are delay (oldest first) × "
                 "component",
                 {"design column", "target"}));
-  write_per_target(writer, "/intercept", fit.intercept, targets, local,
-                   "unpenalised intercept of each target");
-  writer.commit();
+  writer_->create("/intercept", {targets_}, described("unpenalised intercept of each target", {"target"}));
+}
+
+void RidgeFile::add(const encoding::RidgeFit& fit, Range targets) {
+  if (!writer_) create(fit);
+  const Index begin = std::clamp(targets.begin, fit.targets_local.begin, fit.targets_local.end);
+  const Index end = std::clamp(targets.end, begin, fit.targets_local.end);
+  const Index first = begin - fit.targets_local.begin, count = end - begin;
+  const Index to = count > 0 ? begin - targets.begin : 0;
+  const VectorD alpha = fit.alpha.segment(first, count);
+  writer_->write_vector("/alpha", alpha, to);
+  writer_->write<double>("/" + fit.cv_name, fit.cv.middleCols(first, count), 0, to);
+  writer_->write<double>("/weights", fit.weights.middleCols(first, count), 0, to);
+  writer_->write_vector("/intercept", fit.intercept.segment(first, count), to);
+  std::vector<std::int64_t> counts(options_.alphas.size(), 0);
+  for (std::size_t a = 0; a < counts.size(); ++a) counts[a] = (alpha.array() == options_.alphas[a]).count();
+  comm_.sum(std::span(counts));
+  for (std::size_t a = 0; a < counts.size(); ++a) chosen_[a] += counts[a];
+  error_bound_ = std::max(error_bound_, fit.cv_error_bound);
+}
+
+void RidgeFile::commit() {
+  const auto edges = this->edges();
+  writer_->set_attribute("/", "edge_hits_low", std::int64_t{edges.low});
+  writer_->set_attribute("/", "edge_hits_high", std::int64_t{edges.high});
+  if (options_.criterion == "loo") writer_->set_attribute("/", "cv_error_bound", error_bound_);
+  writer_->commit();
+}
+
+encoding::RidgeBudget fitting_budget(const encoding::RidgeShape& shape, double memory_bytes,
+                                     const parallel::Communicator& comm) {
+  if (memory_bytes <= 0) return {};
+  const double left = comm.min(memory_bytes - static_cast<double>(resident_bytes()));
+  const auto budget = parallel::agree(comm, [&] { return encoding::ridge_budget(shape, left); });
+  if (comm.root() && budget.targets_at_once < shape.targets) {
+    log::info("ridge: {} of {} targets at a time, to stay within {} a rank", budget.targets_at_once,
+              shape.targets, format_bytes(memory_bytes));
+  }
+  return budget;
 }
 
 void write_stack(const std::filesystem::path& file, const encoding::StackFit& fit, Index targets_global,

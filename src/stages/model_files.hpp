@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "cinecortex/encoding/design.hpp"
@@ -21,11 +22,35 @@ inline constexpr std::int64_t model_format_version = 1;
 void put_pca(io::Hdf5Writer& writer, const encoding::Pca& pca);
 Attributes pca_attributes(const encoding::Pca& pca);
 
-/// Writes a ridge model, every rank its targets. `attributes` are added to the model's own (kind, alphas, design).
-/// Collective: over comm.
-void write_ridge(const std::filesystem::path& file, const encoding::RidgeFit& fit,
-                 const encoding::RidgeOptions& options, const encoding::Design& design, Attributes attributes,
-                 const parallel::Communicator& comm);
+/// A ridge model that is written some targets at a time, every rank its own.   Collective: over comm, all of it.
+class RidgeFile {
+ public:
+  /// @param attributes  are added to the model's own (kind, criterion, design)
+  RidgeFile(std::filesystem::path file, Index targets_global, const encoding::RidgeOptions& options,
+            const encoding::Design& design, Attributes attributes, const parallel::Communicator& comm);
+  /// @param targets  of the fit that belong to this model (a fit may serve several subjects), counted as in `fit`;
+  ///                 the model's target 0 is `targets.begin`
+  void add(const encoding::RidgeFit& fit, Range targets);
+  /// How often each alpha was chosen, and how often the grid's smallest and largest. After the last add.
+  const std::vector<std::int64_t>& chosen() const noexcept { return chosen_; }
+  encoding::EdgeHits edges() const { return encoding::edge_hits(options_.alphas, chosen_); }
+  void commit();
+
+ private:
+  void create(const encoding::RidgeFit& fit);
+  std::filesystem::path file_;
+  Index targets_;
+  encoding::RidgeOptions options_;
+  Attributes attributes_;
+  const parallel::Communicator& comm_;
+  std::unique_ptr<io::Hdf5Writer> writer_;
+  std::vector<std::int64_t> chosen_;
+  double error_bound_ = 0;
+};
+
+/// As many targets at a time as keep a rank within `memory_bytes` in all (0: no limit).   Collective: over comm.
+encoding::RidgeBudget fitting_budget(const encoding::RidgeShape& shape, double memory_bytes,
+                                     const parallel::Communicator& comm);
 
 /// Writes stacking weights, every rank its targets.
 /// @param models   K names     @param without  names of the subsets that weights_without belong to

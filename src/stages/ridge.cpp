@@ -1,10 +1,15 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/core/progress.hpp"
+#include "cinecortex/encoding/joined_source.hpp"
 #include "cinecortex/stages/stages.hpp"
+#include "lagged_scores.hpp"
 #include "model_files.hpp"
 #include "sources.hpp"
 
@@ -14,6 +19,15 @@ namespace {
 struct FitRows {
   std::vector<Presentation> presentations;
   std::vector<std::vector<Index>> times;
+
+  /// Whether two subjects' fits have the very same design rows.
+  bool same_design(const FitRows& other) const {
+    return times == other.times &&
+           std::equal(presentations.begin(), presentations.end(), other.presentations.begin(),
+                      other.presentations.end(), [](const Presentation& a, const Presentation& b) {
+                        return a.run->id.task == b.run->id.task && a.repeat == b.repeat;
+                      });
+  }
 };
 
 FitRows fit_rows(const SpaceConfig& space, int subject, const Config& config, const Context& context,
@@ -47,16 +61,128 @@ void check_blocks(const FitRows& rows, const Experiment& experiment) {
   }
 }
 
-void warn_about_edges(const encoding::RidgeFit& fit, const SpaceConfig& space, int subject) {
-  const Index edge = fit.edge_low + fit.edge_high;
+void warn_about_edges(const RidgeFile& file, Index targets, const SpaceConfig& space, int subject) {
+  const auto edges = file.edges();
   // A few targets at the edge are normal (parcels without signal want the largest alpha); many are a hint.
-  if (edge * 2 <= fit.targets_global) return;
+  if ((edges.low + edges.high) * 2 <= targets) return;
   log::warn(
       "space {}, {}: {} of {} targets chose an alpha on the grid's edge ({} lowest, {} highest); "
       "widen ridge.alphas",
-      space.name, dataset::layout::subject_name(subject), edge, fit.targets_global, fit.edge_low,
-      fit.edge_high);
+      space.name, dataset::layout::subject_name(subject), edges.low + edges.high, targets, edges.low,
+      edges.high);
 }
+
+/// Subjects of a space whose models are made together, because they share every design row: one Gram matrix, one
+/// decomposition, one set of leverages for all their targets.
+struct Cohort {
+  FitRows rows;
+  std::vector<int> subjects;
+};
+
+/// Subjects whose model is not there yet. One alpha for all targets is one for each subject, so those stay apart.
+std::vector<Cohort> cohorts(const std::map<int, FitRows>& missing, bool per_target) {
+  std::vector<Cohort> found;
+  for (const auto& [subject, rows] : missing) {
+    const auto same = std::find_if(found.begin(), found.end(),
+                                   [&](const Cohort& c) { return per_target && c.rows.same_design(rows); });
+    if (same == found.end()) {
+      found.push_back({rows, {subject}});
+    } else {
+      same->subjects.push_back(subject);
+    }
+  }
+  return found;
+}
+
+/// The season or movie of each block, as numbers.
+std::vector<Index> seasons_of(const FitRows& rows) {
+  std::map<std::string, Index> numbers;
+  std::vector<Index> seasons;
+  for (const auto& presentation : rows.presentations) {
+    seasons.push_back(
+        numbers.try_emplace(presentation.run->id.group(), static_cast<Index>(numbers.size())).first->second);
+  }
+  return seasons;
+}
+
+Index fold_count(const encoding::RidgeOptions& options) {
+  if (options.criterion.starts_with("kfold:")) return std::stol(options.criterion.substr(6));
+  if (options.criterion != "leave-one-season-out") return 1;
+  return 1 + *std::max_element(options.season_of.begin(), options.season_of.end());
+}
+
+/// Fits the models of one cohort, as many targets at a time as the memory allows.   Collective: over comm.
+class CohortFit {
+ public:
+  CohortFit(const SpaceConfig& space, const ScoreReader& scores, const Config& config, const Context& context,
+            const Cohort& cohort, const parallel::Communicator& comm)
+      : space_(space), config_(config), cohort_(cohort), comm_(comm), options_(config.experiment.ridge) {
+    options_.season_of = seasons_of(cohort.rows);
+    std::vector<Range> times;
+    for (const auto& of_run : cohort.rows.times) times.push_back({of_run.front(), of_run.back() + 1});
+    x_ = std::make_unique<LaggedScores>(scores, space.design, scores.components(), config.experiment.data,
+                                        cohort.rows.presentations, std::move(times));
+    std::vector<const encoding::BlockSource*> sides;
+    for (const int subject : cohort.subjects) {
+      responses_.push_back(std::make_unique<ResponseSource>(subject, context.catalogue.targets.at(subject),
+                                                            config.experiment.data, cohort.rows.presentations,
+                                                            cohort.rows.times));
+      sides.push_back(responses_.back().get());
+    }
+    y_ = std::make_unique<encoding::JoinedSource>(std::move(sides));
+  }
+
+  std::string name() const {
+    std::string names;
+    for (const int subject : cohort_.subjects) {
+      names += (names.empty() ? "" : " ") + dataset::layout::subject_name(subject);
+    }
+    return fmt::format("space {}, {}", space_.name, names);
+  }
+
+  /// @param file_of  the model's file and digest, for each of the cohort's subjects
+  void run(const std::function<std::pair<std::filesystem::path, std::string>(int)>& file_of) {
+    std::vector<std::unique_ptr<RidgeFile>> files;
+    for (std::size_t i = 0; i < cohort_.subjects.size(); ++i) {
+      const auto subject = dataset::layout::subject_name(cohort_.subjects[i]);
+      const auto [file, digest] = file_of(cohort_.subjects[i]);
+      files.push_back(std::make_unique<RidgeFile>(
+          file, y_->parts_columns()[i].size(), options_, space_.design,
+          Attributes{{digest_attribute, digest}, {"space", space_.name}, {"subject", subject}}, comm_));
+    }
+    encoding::fit_ridge(*x_, *y_, options_, budget(), comm_, [&](const encoding::RidgeFit& fit) {
+      for (std::size_t i = 0; i < files.size(); ++i) files[i]->add(fit, y_->parts_columns()[i]);
+    });
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      files[i]->commit();
+      if (comm_.root())
+        warn_about_edges(*files[i], y_->parts_columns()[i].size(), space_, cohort_.subjects[i]);
+    }
+  }
+
+ private:
+  encoding::RidgeBudget budget() const {
+    encoding::RidgeShape shape{.rows = x_->total_rows(),
+                               .columns = x_->columns(),
+                               .targets = y_->columns(),
+                               .alphas = static_cast<Index>(options_.alphas.size()),
+                               .folds = fold_count(options_),
+                               .ranks = comm_.size()};
+    for (Index block = 0; block < x_->blocks(); ++block) {
+      shape.block_rows = std::max(shape.block_rows, x_->feature_rows(block));
+    }
+    return fitting_budget(shape, config_.runtime.memory_bytes, comm_);
+  }
+
+  const SpaceConfig& space_;
+  const Config& config_;
+  const Cohort& cohort_;
+  const parallel::Communicator& comm_;
+  encoding::RidgeOptions options_;
+  std::unique_ptr<LaggedScores> x_;
+  std::vector<std::unique_ptr<ResponseSource>> responses_;  ///< of each subject
+  std::unique_ptr<encoding::JoinedSource> y_;               ///< side by side
+};
 
 }  // namespace
 
@@ -74,31 +200,27 @@ Summary ridge(const Config& config, const parallel::Communicator& comm) {
     const auto scores = parallel::agree(comm, [&] {
       return std::make_unique<ScoreReader>(context.outputs.pca(space.name), features, space.name);
     });
+    const auto file_of = [&](int subject) {
+      return std::pair(context.outputs.ridge(space.name, subject), digests.ridge(space, subject));
+    };
+    std::map<int, FitRows> missing;
     for (const int subject : context.catalogue.subjects) {
-      parallel::agree(comm, [] { interrupt::check(); });
-      const auto file = context.outputs.ridge(space.name, subject);
-      const auto digest = digests.ridge(space, subject);
+      const auto [file, digest] = file_of(subject);
       summary.outputs.push_back(file);
-      progress.add(1);
       if (!config.runtime.force && is_current(file, digest, comm)) {
         ++summary.kept;
+        progress.add(1);
         continue;
       }
-      const auto rows = fit_rows(space, subject, config, context, features);
-      const DesignSource x(*scores, space, experiment.data, rows.presentations, rows.times);
-      const ResponseSource y(subject, context.catalogue.targets.at(subject), experiment.data,
-                             rows.presentations, rows.times);
-      const auto where = fmt::format("space {}, {}", space.name, dataset::layout::subject_name(subject));
-      check_blocks(rows, experiment);
-      const auto fit =
-          naming_failures(where, [&] { return encoding::fit_ridge(x, y, experiment.ridge, comm); });
-      if (comm.root()) warn_about_edges(fit, space, subject);
-      write_ridge(file, fit, experiment.ridge, space.design,
-                  {{digest_attribute, digest},
-                   {"space", space.name},
-                   {"subject", dataset::layout::subject_name(subject)}},
-                  comm);
-      ++summary.done;
+      missing[subject] = fit_rows(space, subject, config, context, features);
+      check_blocks(missing[subject], experiment);
+    }
+    for (const auto& cohort : cohorts(missing, experiment.ridge.per_target)) {
+      parallel::agree(comm, [] { interrupt::check(); });
+      CohortFit fit(space, *scores, config, context, cohort, comm);
+      naming_failures(fit.name(), [&] { fit.run(file_of); });
+      progress.add(static_cast<double>(cohort.subjects.size()));
+      summary.done += static_cast<Index>(cohort.subjects.size());
     }
   }
   progress.finish();

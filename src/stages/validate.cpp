@@ -76,19 +76,24 @@ SpacePlan plan_space(const SpaceConfig& space, const ExtractionPlan& plan, const
   return p;
 }
 
-/// Floating-point operations of one ridge fit: Gram, cross products, decomposition, leave-one-out passes.
+/// Floating-point operations of one ridge fit: Gram, cross products, decomposition, leave-one-out passes (eight of
+/// them do for fifteen alphas).
 double ridge_flops(const SpacePlan& p, Index targets, std::size_t alphas) {
   const auto n = static_cast<double>(p.base_rows), c = static_cast<double>(p.columns);
-  const auto t = static_cast<double>(targets), a = static_cast<double>(alphas);
+  const auto t = static_cast<double>(targets), a = std::min(8.0, static_cast<double>(alphas));
   const double size = std::min(n, c);
   return n * c * c + 2 * n * c * t + 9 * size * size * size + 2 * n * c * c + a * 2 * n * c * t;
 }
 
-/// Bytes a rank holds during one ridge fit: Gram, eigenvectors, cross products, weights, one run of rows.
-double ridge_bytes(const SpacePlan& p, Index targets, int ranks, Index longest_run) {
-  const auto c = static_cast<double>(p.columns);
-  const double t = std::ceil(static_cast<double>(targets) / ranks);
-  return 8 * (3 * c * c + 3 * c * t + 2 * static_cast<double>(longest_run) * (c + t));
+/// One ridge fit of a space: all subjects' targets at once, if they share every run.
+encoding::RidgeShape ridge_shape(const SpacePlan& p, Index targets, const Config& config, Index longest_run,
+                                 int ranks) {
+  return {.rows = p.base_rows,
+          .columns = p.columns,
+          .targets = targets,
+          .alphas = static_cast<Index>(config.experiment.ridge.alphas.size()),
+          .block_rows = longest_run,
+          .ranks = ranks};
 }
 
 std::string role_line(const std::string& role, const std::vector<std::string>& tasks,
@@ -165,15 +170,22 @@ std::string describe(const Config& config, const Context& context, const Extract
                       plan.current_files, plan.missing_files, tr, chunks,
                       static_cast<double>(chunks) / comm.size());
   double flops = 0, bytes = 0;
-  Index targets = 0;
-  for (const auto& [subject, count] : context.catalogue.targets) targets = std::max(targets, count);
+  Index targets = 0, all_targets = 0;
+  for (const auto& [subject, count] : context.catalogue.targets) {
+    targets = std::max(targets, count);
+    all_targets += count;
+  }
   for (const auto& p : spaces) {
     text += fmt::format(
         "  {:<16} {:>7} features → {:>5} components × {} delays = {:>6} columns, {} base TRs\n",
         p.space->name, p.width, p.components, p.space->design.delays().size(), p.columns, p.base_rows);
     const auto subjects = static_cast<double>(context.catalogue.subjects.size());
     flops += subjects * ridge_flops(p, targets, experiment.ridge.alphas.size());
-    bytes = std::max(bytes, ridge_bytes(p, targets, comm.size(), longest));
+    const auto shape = ridge_shape(p, all_targets, config, longest, comm.size());
+    const auto budget = config.runtime.memory_bytes > 0
+                            ? encoding::ridge_budget(shape, config.runtime.memory_bytes)
+                            : encoding::RidgeBudget{};
+    bytes = std::max(bytes, encoding::ridge_bytes(shape, budget));
   }
   text += fmt::format("ridge: {:.3g} TFLOP in all, {:.3g} a rank; {} a rank at most\n", flops / 1e12,
                       flops / 1e12 / comm.size(), format_bytes(bytes));

@@ -224,7 +224,6 @@ TEST(RidgeLeaveOneOut, SmallestShapes) {
   expect_leave_one_out(random_data(2, 3, 2, {2}, 13), comm);
   const auto none = fit(random_data(8, 3, 0, {8}, 14), {.alphas = {1.0, 2.0}}, comm);
   EXPECT_EQ(none.alpha.size(), 0);
-  EXPECT_EQ(none.edge_low + none.edge_high, 0);
   EXPECT_EQ(none.weights.rows(), 3);
 }
 
@@ -254,8 +253,6 @@ TEST(RidgeLeaveOneOut, ConstantTargetsAreTheirMeanWithTheLargestAlpha) {
     EXPECT_EQ(result.cv, MatrixD::Zero(3, result.targets_local.size()));
     EXPECT_EQ(result.weights, MatrixD::Zero(p, result.targets_local.size()));
     EXPECT_EQ(result.intercept, VectorD::Constant(result.targets_local.size(), 0.1));
-    EXPECT_EQ(result.edge_high, 4);
-    EXPECT_EQ(result.edge_low, 0);
   }
 }
 
@@ -285,17 +282,29 @@ TEST(RidgeLeaveOneOut, OneAlphaForAllHasTheLeastMeanError) {
   }
 }
 
-TEST(RidgeLeaveOneOut, CountsTargetsAtTheGridsEdges) {
+TEST(RidgeLeaveOneOut, TargetsWithoutNoiseAndWithoutSignalChooseTheGridsEdges) {
   const auto comm = Communicator::world();
   Data data = random_data(60, 5, 3, {30, 30}, 20);
   data.y.col(0) = 3.0 * data.x.col(0) - data.x.col(1);  // no noise: the smallest alpha
   data.y.col(1) = random_matrix(60, 1, 99);             // nothing but noise: the largest
   data.y.col(2) = data.y.col(0) + 3.0 * data.y.col(1);
   const auto result = fit(data, {.alphas = {1e-3, 10.0, 1e7}}, comm);
-  EXPECT_EQ(result.edge_low, 1);
-  EXPECT_EQ(result.edge_high, 1);
-  const auto single = fit(data, {.alphas = {10.0}}, comm);
-  EXPECT_EQ(single.edge_low + single.edge_high, 0);
+  const Range own = partition(3, comm.size(), comm.rank());
+  for (Index v = own.begin; v < own.end; ++v) {
+    if (v == 0) {
+      EXPECT_EQ(result.alpha[v - own.begin], 1e-3);
+    }
+    if (v == 1) {
+      EXPECT_EQ(result.alpha[v - own.begin], 1e7);
+    }
+  }
+}
+
+TEST(RidgeOptions, EdgesOfTheGridAreItsSmallestAndLargest) {
+  const auto hits = edge_hits({10.0, 1e-3, 1e7}, {5, 2, 1});
+  EXPECT_EQ(hits.low, 2);
+  EXPECT_EQ(hits.high, 1);
+  EXPECT_EQ(edge_hits({10.0}, {5}).low, 0);
 }
 
 /// What every source of float32 files says.

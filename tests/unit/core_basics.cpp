@@ -5,6 +5,7 @@
 
 #include "cinecortex/core/digest.hpp"
 #include "cinecortex/core/error.hpp"
+#include "cinecortex/core/memory.hpp"
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/core/types.hpp"
 #include "temp_folder.hpp"
@@ -82,6 +83,23 @@ TEST(Format, DurationsAndBytes) {
   EXPECT_EQ(format_duration(3 * 3600 + 12 * 60), "3 h 12 min");
   EXPECT_EQ(format_bytes(512), "512 B");
   EXPECT_EQ(format_bytes(1.5 * 1024 * 1024 * 1024), "1.5 GiB");
+}
+
+TEST(Memory, SizesAreReadAsPeopleWriteThem) {
+  EXPECT_EQ(parse_bytes("2GiB"), std::int64_t{2} << 30);
+  EXPECT_EQ(parse_bytes("512 MiB"), std::int64_t{512} << 20);
+  EXPECT_EQ(parse_bytes("16G"), std::int64_t{16} << 30);
+  EXPECT_EQ(parse_bytes("1.5KB"), 1500);
+  EXPECT_EQ(parse_bytes("3e9"), 3'000'000'000);
+  for (const auto* wrong : {"", "GiB", "-1G", "0", "1 PiB", "two", "1e30G", "nan"}) {
+    EXPECT_THROW(parse_bytes(wrong), InputError) << wrong;
+  }
+}
+
+TEST(Memory, TheKernelCountsWhatThisProcessUses) {
+  EXPECT_GT(resident_bytes(), 1 << 20);
+  EXPECT_GE(peak_resident_bytes(), resident_bytes());
+  EXPECT_GT(available_bytes(), 1 << 20);
 }
 
 }  // namespace

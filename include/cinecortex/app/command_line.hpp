@@ -33,7 +33,8 @@ using Job = std::variant<ShowHelp, ShowVersion, ExperimentJob, stages::matrices:
 struct Command {
   std::string verb;  ///< "" for --help and --version alone
   Job job;
-  std::optional<int> threads;  ///< a rank; none: cores of the node ÷ ranks on it
+  std::optional<int> threads;                ///< a rank; none: cores of the node ÷ ranks on it
+  std::optional<std::int64_t> memory_bytes;  ///< all ranks of a node together; none: most of what is free
   std::string device = "auto";
   log::Level log_level = log::Level::info;
   bool json = false;

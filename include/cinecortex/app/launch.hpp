@@ -1,4 +1,6 @@
 #pragma once
+#include <cstdint>
+#include <optional>
 #include "cinecortex/parallel/communicator.hpp"
 
 namespace cinecortex::app {
@@ -11,6 +13,10 @@ void prepare_environment();
 /// is shared among them equally. Bound ranks get the cores they are bound to, unbound ones an equal part of
 /// the node. Collective: over comm.
 int fair_threads(const parallel::Communicator& comm);
+
+/// What each rank may hold: `wanted` bytes of a node, or 80% of what its ranks have and could still get, divided by
+/// the ranks on it.   Collective: over comm.
+double fair_memory_bytes(std::optional<std::int64_t> wanted, const parallel::Communicator& comm);
 
 /// OpenMP, BLAS and torch, each of which counts by itself.   Collective: no.
 void set_threads(int threads);

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -47,8 +48,6 @@ struct RidgeFit {
   std::string cv_name;  ///< what cv is: "cv_mse" (left-out residuals), "cv_gcv", "cv_r2" or "cv_r" (folds)
   MatrixD weights;      ///< [p, t_local] on raw columns: ŷ = x·weights + intercept
   VectorD intercept;    ///< [t_local]
-  Index edge_low = 0;   ///< targets (all ranks) whose alpha is the grid's smallest; 0 for a grid of one
-  Index edge_high = 0;  ///< … largest
   std::string form;     ///< "primal" or "dual"
   double cv_error_bound =
       0;                 ///< loo: certified bound of cv's relative error, rounding apart (mathematics §3)
@@ -56,11 +55,35 @@ struct RidgeFit {
   Index exact_rows = 0;  ///< loo: rows of high leverage, computed alpha by alpha
 };
 
+/// Targets whose alpha is the grid's smallest, and largest: the best one may lie beyond. 0 for a grid of one.
+struct EdgeHits {
+  Index low = 0, high = 0;
+};
+/// @param chosen  [A] how many targets chose each alpha    Collective: no.
+EdgeHits edge_hits(const std::vector<double>& alphas, const std::vector<std::int64_t>& chosen);
+
 /// How much memory a fit may take; nothing here changes a result.
 struct RidgeBudget {
   Index targets_at_once = 0;             ///< over all ranks; 0: all
   Index cache_bytes = Index{512} << 20;  ///< a rank may keep so much of U between passes
 };
+
+/// Sizes that the memory of a fit depends on.
+struct RidgeShape {
+  Index rows = 0, columns = 0, targets = 0;  ///< n, p, t
+  Index alphas = 15;
+  Index folds = 1;       ///< of criteria by folds; 1 for the others
+  Index block_rows = 0;  ///< of the largest block
+  Index ranks = 1;
+  bool single = true;  ///< data of single precision
+};
+
+/// Most bytes that a rank holds during a fit, beside what it held before.   Collective: no.
+double ridge_bytes(const RidgeShape& shape, const RidgeBudget& budget);
+
+/// The most targets at a time, and the largest cache, that keep a rank within `bytes`.
+/// @throws InputError if even the smallest block of targets needs more: says how much.   Collective: no.
+RidgeBudget ridge_budget(const RidgeShape& shape, double bytes);
 
 /// Ridge regression with an unpenalised intercept, every alpha from one eigendecomposition, exact
 /// leave-one-out. Directions whose eigenvalue is below λ_max · max(n, p) · eps stay out of the fit for every

@@ -10,6 +10,10 @@ namespace cinecortex::parallel {
 /// @return for each part its items, ascending.   Collective: no.
 std::vector<std::vector<Index>> deal_longest_first(std::span<const Index> weights, Index parts);
 
+/// The largest divisor of `size` that leaves every part at least `min_targets` targets (1 if none does).
+/// Collective: no.
+int target_parts(int size, Index targets, Index min_targets = 64);
+
 /// A process grid of runs × targets (mathematics: rows of a regression are dealt to the run axis, target
 /// columns to the target axis). Ranks of one row share runs, ranks of one column share targets. The ranks of
 /// a column are neighbours, and its targets are exactly those that partition(t, size, rank) gives to them:

@@ -15,8 +15,9 @@ namespace cinecortex::stages::matrices {
 
 /// How to go about it; nothing here changes a result.
 struct Handling {
-  bool force = false;    ///< redo an output that is there, made of the same inputs and settings
-  bool dry_run = false;  ///< check the inputs, say what would be done, write nothing
+  bool force = false;       ///< redo an output that is there, made of the same inputs and settings
+  bool dry_run = false;     ///< check the inputs, say what would be done, write nothing
+  double memory_bytes = 0;  ///< most that this rank may hold, everything included
 };
 
 struct PcaConfig {

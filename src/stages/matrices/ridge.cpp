@@ -3,14 +3,16 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <memory>
 
-#include "model_files.hpp"
-#include "outputs.hpp"
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/log.hpp"
+#include "cinecortex/core/progress.hpp"
 #include "cinecortex/parallel/agree.hpp"
 #include "inputs.hpp"
+#include "model_files.hpp"
+#include "outputs.hpp"
 
 namespace cinecortex::stages::matrices {
 namespace {
@@ -32,25 +34,56 @@ std::unique_ptr<Inputs> open(const RidgeConfig& config) {
   if (config.design) pieces = usable(pieces, *config.design);
   if (!blocks_matter(config.options.criterion)) {
     const Index delays = config.design ? static_cast<Index>(config.design->delays().size()) : 1;
-    pieces = cut(pieces, rows_per_piece(x.columns() * delays + y.columns()));
+    constexpr Index many_targets = 16384;  // more of them are fitted some at a time
+    pieces = cut(pieces, rows_per_piece(x.columns() * delays + std::min(y.columns(), many_targets)));
   }
   return std::make_unique<Inputs>(
       Inputs{MatrixSource(config.x, pieces, config.design), MatrixSource(config.y, pieces)});
 }
 
-/// How often each alpha was chosen, over all ranks.   Collective: over comm.
-std::vector<std::int64_t> count_alphas(const encoding::RidgeFit& fit, const std::vector<double>& alphas,
-                                       const parallel::Communicator& comm) {
-  std::vector<std::int64_t> counts(alphas.size(), 0);
-  for (std::size_t a = 0; a < alphas.size(); ++a) counts[a] = (fit.alpha.array() == alphas[a]).count();
-  comm.sum(std::span(counts));
-  return counts;
+encoding::RidgeShape shape_of(const Inputs& inputs, const encoding::RidgeOptions& options,
+                              const parallel::Communicator& comm) {
+  encoding::RidgeShape shape{.rows = inputs.x.total_rows(),
+                             .columns = inputs.x.columns(),
+                             .targets = inputs.y.columns(),
+                             .alphas = static_cast<Index>(options.alphas.size()),
+                             .ranks = comm.size(),
+                             .single = inputs.x.single_precision() && inputs.y.single_precision()};
+  if (options.criterion.starts_with("kfold:")) shape.folds = std::stol(options.criterion.substr(6));
+  for (Index block = 0; block < inputs.x.blocks(); ++block) {
+    shape.block_rows = std::max(shape.block_rows, inputs.x.rows(block));
+  }
+  return shape;
 }
 
-std::string describe(const encoding::RidgeFit& fit, Index columns, const std::vector<double>& alphas,
-                     const std::vector<std::int64_t>& counts, const std::string& criterion) {
+/// What will be done, and the memory it takes.
+std::string plan_of(const encoding::RidgeShape& shape, const encoding::RidgeOptions& options,
+                    const encoding::RidgeBudget& budget) {
+  const Index at_once = budget.targets_at_once > 0 ? budget.targets_at_once : shape.targets;
+  return fmt::format(
+      "ridge: {} rows × {} columns on {} targets, {} alphas, criterion {}; {} targets at a time, {} a "
+      "rank at most",
+      shape.rows, shape.columns, shape.targets, options.alphas.size(), options.criterion, at_once,
+      format_bytes(encoding::ridge_bytes(shape, budget)));
+}
+
+/// What a fit says about itself as a whole.
+struct Report {
+  std::string form;
+  Index passes = 0, exact_rows = 0;
+  double bound = 0;
+};
+
+std::string describe(const Report& report, const encoding::RidgeShape& shape,
+                     const std::vector<double>& alphas, const std::vector<std::int64_t>& counts,
+                     const std::string& criterion) {
   std::string text = fmt::format("Ridge of {} rows × {} columns on {} targets, {} form, alpha by {}\n",
-                                 fit.rows, columns, fit.targets_global, fit.form, criterion);
+                                 shape.rows, shape.columns, shape.targets, report.form, criterion);
+  if (criterion == "loo") {
+    text +=
+        fmt::format("Leave-one-out by {} passes for {} alphas, {} rows alpha by alpha; certified to {:.1e}\n",
+                    report.passes, alphas.size(), report.exact_rows, report.bound);
+  }
   text += "       alpha   targets\n";
   for (std::size_t a = 0; a < alphas.size(); ++a)
     text += fmt::format("  {:>10g}   {:>7}\n", alphas[a], counts[a]);
@@ -72,34 +105,43 @@ Summary ridge(const RidgeConfig& config, const parallel::Communicator& comm) {
       "ridge", {config.x, config.y, config.groups},
       [&](Digest& d) {
         for (const double alpha : options.alphas) d.add(alpha);
-        d.add(options.criterion).add(std::int64_t{options.per_target});
+        d.add(options.criterion).add(options.measure).add(std::int64_t{options.per_target});
         d.add(static_cast<std::int64_t>(design.edge()));
         for (const Index delay : design.delays()) d.add(std::int64_t{delay});
       },
       comm);
-  const auto plan = fmt::format("ridge: {} rows × {} columns on {} targets, {} alphas, criterion {}",
-                                inputs->x.total_rows(), inputs->x.columns(), inputs->y.columns(),
-                                options.alphas.size(), options.criterion);
+  const auto shape = shape_of(*inputs, options, comm);
+  const auto budget = fitting_budget(shape, config.handling.memory_bytes, comm);
+  const auto plan = plan_of(shape, options, budget);
   if (auto summary = nothing_to_do("ridge", config.output, digest, config.handling, plan, comm))
     return *summary;
 
-  const auto fit = encoding::fit_ridge(inputs->x, inputs->y, options, comm);
-  write_ridge(config.output, fit, options, design, {{digest_attribute, digest}}, comm);
-
-  const auto counts = count_alphas(fit, options.alphas, comm);
-  if (comm.root() && 2 * (fit.edge_low + fit.edge_high) > fit.targets_global) {
+  RidgeFile file(config.output, shape.targets, options, design, {{digest_attribute, digest}}, comm);
+  Report report;
+  encoding::fit_ridge(inputs->x, inputs->y, options, budget, comm, [&](const encoding::RidgeFit& fit) {
+    file.add(fit, {0, shape.targets});
+    report = {fit.form, std::max(report.passes, fit.passes), fit.exact_rows,
+              std::max(report.bound, fit.cv_error_bound)};
+  });
+  file.commit();
+  const auto edges = file.edges();
+  if (comm.root() && 2 * (edges.low + edges.high) > shape.targets) {
     log::warn("{} of {} targets chose an alpha on the grid's edge ({} smallest, {} largest): widen --alphas",
-              fit.edge_low + fit.edge_high, fit.targets_global, fit.edge_low, fit.edge_high);
+              edges.low + edges.high, shape.targets, edges.low, edges.high);
   }
   Summary summary{.stage = "ridge", .seconds = clock.seconds(), .done = 1, .outputs = {config.output}};
-  summary.text = describe(fit, inputs->x.columns(), options.alphas, counts, options.criterion);
-  summary.details = {{"rows", fit.rows},
-                     {"columns", inputs->x.columns()},
-                     {"targets", fit.targets_global},
-                     {"form", fit.form},
-                     {"alphas", options.alphas},
-                     {"targets_of_alpha", counts},
-                     {"edge_hits", {fit.edge_low, fit.edge_high}}};
+  summary.text = describe(report, shape, options.alphas, file.chosen(), options.criterion);
+  summary.details = {
+      {"rows", shape.rows},
+      {"columns", shape.columns},
+      {"targets", shape.targets},
+      {"form", report.form},
+      {"alphas", options.alphas},
+      {"targets_of_alpha", file.chosen()},
+      {"edge_hits", {edges.low, edges.high}},
+      {"cv_error_bound", report.bound},
+      {"residual_passes", report.passes},
+      {"targets_at_once", budget.targets_at_once > 0 ? budget.targets_at_once : shape.targets}};
   return summary;
 }
 

@@ -1,0 +1,83 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cinecortex/core/progress.hpp"
+#include "cinecortex/encoding/ridge.hpp"
+#include "cinecortex/parallel/grid.hpp"
+
+namespace cinecortex::encoding {
+namespace {
+
+constexpr double small_parts =
+    48.0 * (1 << 20);  ///< buffers of BLAS, MPI and HDF5; tiles of the residual pass
+
+/// Bytes that do not depend on the targets: G, its eigenvectors with LAPACK's workspace, axes, leverages.
+double design_bytes(const RidgeShape& s) {
+  const auto n = static_cast<double>(s.rows), p = static_cast<double>(s.columns);
+  const auto folds = static_cast<double>(s.folds);
+  const bool primal = s.columns <= s.rows;
+  const double size = primal ? p : n;
+  const double panel = primal ? 0.0 : 8.0 * n * p / static_cast<double>(s.ranks);
+  const double of_folds = s.folds > 1 ? folds * 16.0 * size * size : 0.0;
+  return 44.0 * size * size + panel + of_folds + 8.0 * n * static_cast<double>(s.alphas);
+}
+
+double bytes_with(const RidgeShape& s, double targets_at_once, double cache) {
+  const auto p = static_cast<double>(std::min(s.columns, s.rows));
+  const auto ranks = static_cast<double>(s.ranks);
+  const auto runs = ranks / static_cast<double>(parallel::target_parts(static_cast<int>(s.ranks),
+                                                                       static_cast<Index>(targets_at_once)));
+  const double owned = targets_at_once / ranks;
+  const double column = owned * runs;
+  const auto folds = static_cast<double>(s.folds);
+  const double sums = (12.0 * column + 16.0 * owned) * p * folds;
+  const double solve =
+      (24.0 * owned + 16.0 * column) * p + (s.folds > 1 ? 8.0 * owned * p * (folds + 10) : 0.0);
+  constexpr double pass_rows = 1536;
+  const double number = s.single ? 4.0 : 8.0;
+  const double rows = number * (3.0 * static_cast<double>(s.block_rows) + pass_rows) *
+                      (static_cast<double>(s.columns) + column);
+  return small_parts + design_bytes(s) + cache + std::max(sums, solve) + rows;
+}
+
+}  // namespace
+
+double ridge_bytes(const RidgeShape& shape, const RidgeBudget& budget) {
+  const Index at_once =
+      budget.targets_at_once > 0 ? std::min(budget.targets_at_once, shape.targets) : shape.targets;
+  const auto whole_cache = static_cast<double>(shape.rows) *
+                           static_cast<double>(std::min(shape.rows, shape.columns)) *
+                           (shape.single ? 4.0 : 8.0) / static_cast<double>(shape.ranks);
+  return bytes_with(shape, static_cast<double>(at_once),
+                    std::min(whole_cache, static_cast<double>(budget.cache_bytes)));
+}
+
+RidgeBudget ridge_budget(const RidgeShape& shape, double bytes) {
+  const Index least = std::min<Index>(shape.targets, 64 * shape.ranks);
+  RidgeBudget budget{.targets_at_once = 0, .cache_bytes = 0};
+  const double needed = bytes_with(shape, static_cast<double>(least), 0);
+  if (needed > bytes) {
+    throw InputError(
+        fmt::format("ridge of {} rows × {} columns: a rank needs at least {}, but may use {}; give more "
+                    "memory (--memory), fewer "
+                    "ranks a node, or fewer columns (components, delays)",
+                    shape.rows, shape.columns, format_bytes(needed), format_bytes(std::max(bytes, 0.0))));
+  }
+  Index low = least, high = shape.targets;
+  while (low < high) {
+    const Index middle = low + (high - low + 1) / 2;
+    if (bytes_with(shape, static_cast<double>(middle), 0) <= bytes) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  budget.targets_at_once = low;
+  constexpr double most_cache = 4.0 * (1 << 30);
+  budget.cache_bytes =
+      static_cast<Index>(std::min(most_cache, bytes - bytes_with(shape, static_cast<double>(low), 0)));
+  return budget;
+}
+
+}  // namespace cinecortex::encoding
