@@ -6,8 +6,10 @@
 namespace cinecortex::encoding {
 
 VectorD column_means(const ConstViewD& values) {
-  const Eigen::RowVectorXd first = values.row(0);
-  return (first + (values.rowwise() - first).colwise().mean()).transpose();
+  const VectorD first = values.row(0).transpose();
+  VectorD distance = VectorD::Zero(values.cols());
+  for (Index i = 1; i < values.rows(); ++i) distance += values.row(i).transpose() - first;
+  return first + distance / static_cast<double>(values.rows());
 }
 
 Index numerical_rank(const VectorD& ascending, Index rows, Index columns) {

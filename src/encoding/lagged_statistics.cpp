@@ -70,11 +70,6 @@ Run<Scalar> read_run(const LaggedSource& x, const BlockSource& y, Index block, R
   }
 }
 
-template <class Scalar>
-void shift_rows(Matrix<Scalar>& rows, const VectorD& shift) {
-  rows.rowwise() -= shift.transpose().template cast<Scalar>();
-}
-
 /// Shifts that float32 can hold, so that subtracting them there is the same as subtracting them in float64.
 VectorD representable(const VectorD& shift, bool single) {
   return single ? VectorD(shift.cast<float>().cast<double>()) : shift;
@@ -192,10 +187,11 @@ class LaggedAccumulator {
     for (std::size_t i = 0; i < delays_.size(); ++i) {
       const auto x = run.x.middleRows(interior.begin - delays_[i], interior.size());
       crosses_[i].add(x, y);
-      sums_x_.row(static_cast<Index>(i)) += x.template cast<double>().colwise().sum();
+      VectorD sums = VectorD::Zero(x.cols());
+      add_column_sums(x, sums);
+      sums_x_.row(static_cast<Index>(i)) += sums.transpose();
     }
-    sum_y_ += y.template cast<double>().colwise().sum().transpose();
-    squares_y_ += y.template cast<double>().colwise().squaredNorm().transpose();
+    add_column_sums(y, sum_y_, squares_y_);
     interior_rows_ += interior.size();
   }
 
@@ -306,9 +302,9 @@ void stream_runs(const LaggedSource& x, const BlockSource& y, const std::vector<
         place.lowest = x.lowest();
         place.times = x.times(block);
         place.interior = interior_times(place.times, place.feature_rows, place.lowest, delays);
-        shift_rows(run.y, shift_y);
+        subtract_from_rows(run.y, shift_y);
         group.keep_edges(run, place);
-        shift_rows(run.x, shift_x);
+        subtract_from_rows(run.x, shift_x);
         group.add(run, place.times.begin, place.interior, block, part, parts);
       });
 }
@@ -319,7 +315,10 @@ VectorD first_means(const RidgeProblem& problem, const parallel::Communicator& a
   while (problem.rows(block) == 0) ++block;
   VectorD means = VectorD::Zero(columns);
   parallel::agree(problem.comm(), [&] {
-    if (axis.root()) means = column_means(read(block));
+    constexpr Index enough_rows = 256;
+    if (!axis.root()) return;
+    const MatrixD rows = read(block);
+    means = column_means(rows.topRows(std::min(enough_rows, rows.rows())));
   });
   axis.broadcast(numbers(means));
   return means;

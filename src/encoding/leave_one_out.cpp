@@ -291,7 +291,7 @@ Matrix<Scalar> centred_responses(const RidgeProblem& problem, Index block, const
   } else {
     y = problem.y().read(block, targets);
   }
-  y.rowwise() -= mean.transpose().template cast<Scalar>();
+  subtract_from_rows(y, mean);
   return y;
 }
 

@@ -32,8 +32,7 @@ VectorD estimate_mean_y(const RidgeProblem& problem) {
 
 template <class Scalar>
 Matrix<Scalar> turned_rows(Matrix<Scalar> x, const VectorD& mean, const Matrix<Scalar>& basis) {
-  const Matrix<Scalar> shift = mean.transpose().template cast<Scalar>();
-  x.rowwise() -= shift.row(0);
+  subtract_from_rows(x, mean);
   Matrix<Scalar> vectors = Matrix<Scalar>::Zero(x.rows(), basis.cols());
   gemm(false, false, Scalar{1}, x, basis, Scalar{0}, vectors);
   return vectors;
@@ -80,7 +79,7 @@ MatrixF PrimalForm::left_vectors_single(Index block) const {
   MatrixF vectors = turned_rows<float>(x_.read_single(block, {0, columns_}), mean_x_, basis_single_);
   const VectorD rest = mean_x_ - mean_x_.cast<float>().cast<double>();
   const VectorD offset = basis_.transpose() * rest;
-  vectors.rowwise() -= offset.transpose().cast<float>();
+  subtract_from_rows(vectors, offset);
   return vectors;
 }
 

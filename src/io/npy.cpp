@@ -161,6 +161,16 @@ Matrix<Scalar> NpyFile::read(Range rows, Range columns) const {
     const std::byte* data = static_cast<const std::byte*>(map_) + data_offset_;
     const Index row_step = fortran_ ? 1 : columns_;
     const Index column_step = fortran_ ? rows_ : 1;
+    if constexpr (std::is_same_v<Item, Scalar>) {
+      if (!fortran_) {
+        for (Index r = 0; r < rows.size(); ++r) {
+          const Index at = (rows.begin + r) * row_step + columns.begin;
+          std::memcpy(values.row(r).data(), data + at * static_cast<Index>(sizeof(Item)),
+                      static_cast<std::size_t>(columns.size()) * sizeof(Item));
+        }
+        return;
+      }
+    }
     for (Index r = 0; r < rows.size(); ++r) {
       for (Index c = 0; c < columns.size(); ++c) {
         const Index at = (rows.begin + r) * row_step + (columns.begin + c) * column_step;
@@ -170,6 +180,9 @@ Matrix<Scalar> NpyFile::read(Range rows, Range columns) const {
       }
     }
   });
+  // Pages read count as this process's memory although the kernel could take them back: large files give them back.
+  constexpr std::size_t small_file = std::size_t{256} << 20;
+  if (map_bytes_ > small_file) ::madvise(map_, map_bytes_, MADV_DONTNEED);
   return values;
 }
 

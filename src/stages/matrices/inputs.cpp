@@ -88,7 +88,7 @@ std::vector<Piece> usable(const std::vector<Piece>& runs, const encoding::Design
 
 Index rows_per_piece(Index columns) {
   constexpr Index bytes = Index{128} << 20;
-  return std::clamp<Index>(bytes / (8 * std::max<Index>(columns, 1)), 256, 16384);
+  return std::clamp<Index>(bytes / (8 * std::max<Index>(columns, 1)), 256, 2048);
 }
 
 MatrixSource::MatrixSource(const std::string& where, std::vector<Piece> pieces,
