@@ -30,19 +30,23 @@ class HeldOutAxes {
     offset_ = path.vectors().transpose() * (test_.mean_x - path.mean_x());
     // Turning G once pays when many columns are multiplied by it afterwards.
     turned_ = expected_products * test_.cross.cols() > 2 * path.rank();
-    if (turned_) gram_ = turn(MatrixD(times_gram(path.vectors())));
+    if (turned_) turn_gram();
   }
 
-  /// VᵀGV b  [r, t]
-  MatrixD gram_times(const MatrixD& b) const {
+  /// H b [r, columns] for some H with H + Hᵀ = VᵀGV, which is all that a quadratic form needs: half of the products.
+  MatrixD half_gram_times(const MatrixD& b) const {
     MatrixD result = MatrixD::Zero(b.rows(), b.cols());
-    if (turned_) {
-      gemm(false, false, 1.0, gram_, b, 0.0, result);
+    if (!turned_) {
+      MatrixD weights = MatrixD::Zero(path_.vectors().rows(), b.cols());
+      gemm(false, false, 0.5, path_.vectors(), b, 0.0, weights);
+      gemm(true, false, 1.0, path_.vectors(), times_gram(weights), 0.0, result);
       return result;
     }
-    MatrixD weights = MatrixD::Zero(path_.vectors().rows(), b.cols());
-    gemm(false, false, 1.0, path_.vectors(), b, 0.0, weights);
-    return turn(times_gram(weights));
+    for_each_block([&](Range rows, Index rest) {
+      gemm(false, false, 1.0, half_gram_.block(rows.begin, rows.begin, rows.size(), rest), b.bottomRows(rest),
+           0.0, result.middleRows(rows.begin, rows.size()));
+    });
+    return result;
   }
 
   const CentredStatistics& test() const { return test_; }
@@ -57,15 +61,31 @@ class HeldOutAxes {
     gemm(false, false, 1.0, test_.gram, b, 0.0, result);
     return result;
   }
-  MatrixD turn(const MatrixD& b) const {
-    MatrixD result = MatrixD::Zero(path_.rank(), b.cols());
-    gemm(true, false, 1.0, path_.vectors(), b, 0.0, result);
-    return result;
+  /// Blocks of rows, with the number of columns from their diagonal on.
+  template <class Fn>
+  void for_each_block(Fn fn) const {
+    const Index rank = path_.rank();
+    const Index most = std::max<Index>(64, (rank + 7) / 8);
+    for (Index begin = 0; begin < rank; begin += most) {
+      fn(Range{begin, std::min(begin + most, rank)}, rank - begin);
+    }
+  }
+
+  /// VᵀGV from the diagonal blocks on, which count half.
+  void turn_gram() {
+    const MatrixD& v = path_.vectors();
+    const MatrixD gv = times_gram(v);
+    half_gram_ = MatrixD::Zero(v.cols(), v.cols());
+    for_each_block([&](Range rows, Index rest) {
+      gemm(true, false, 1.0, v.middleCols(rows.begin, rows.size()), gv.rightCols(rest), 0.0,
+           half_gram_.block(rows.begin, rows.begin, rows.size(), rest));
+      half_gram_.block(rows.begin, rows.begin, rows.size(), rows.size()) *= 0.5;
+    });
   }
 
   const RidgePath& path_;
   CentredStatistics test_;
-  MatrixD cross_, gram_;
+  MatrixD cross_, half_gram_;
   VectorD offset_;
   bool turned_ = false;
 };
@@ -117,20 +137,40 @@ struct Terms {
   std::vector<MatrixD> products;  ///< R of [R, t]: Σ ŷ_q ŷ_r about the means
 };
 
-Terms predict_terms(const HeldOutAxes& axes, const MatrixD& factors, const MatrixD& projection) {
-  const Index count = factors.cols(), targets = projection.cols();
-  Terms terms{MatrixD(count, targets), MatrixD(count, targets), {}};
-  std::vector<MatrixD> fits;
-  for (Index r = 0; r < count; ++r) {
-    fits.emplace_back(factors.col(r).asDiagonal() * projection);
-    terms.covariance.row(r) = fits.back().cwiseProduct(axes.cross()).colwise().sum();
-    terms.mean.row(r) = axes.offset().transpose() * fits.back();
-    const MatrixD turned = axes.gram_times(fits.back());
-    MatrixD with(count, targets);
-    for (Index q = 0; q <= r; ++q) {
-      with.row(q) = fits[static_cast<std::size_t>(q)].cwiseProduct(turned).colwise().sum();
+/// Adds u_q ∘ w_s over the rows to sums.row(q · terms + s), for the terms' matrices side by side in u and w.
+void add_products(const MatrixD& u, const MatrixD& w, Index terms, MatrixD& sums) {
+  const Index targets = sums.cols();
+  for (Index j = 0; j < u.rows(); ++j) {
+    for (Index q = 0; q < terms; ++q) {
+      const auto left = u.row(j).segment(q * targets, targets).array();
+      for (Index s = 0; s < terms; ++s) {
+        sums.row(q * terms + s).array() += left * w.row(j).segment(s * targets, targets).array();
+      }
     }
-    terms.products.push_back(std::move(with));
+  }
+}
+
+Terms predict_terms(const HeldOutAxes& axes, const MatrixD& factors, const MatrixD& projection) {
+  const Index count = factors.cols(), targets = projection.cols(), rank = factors.rows();
+  Terms terms{MatrixD::Zero(count, targets), MatrixD::Zero(count, targets), {}};
+  gemm(true, false, 1.0, factors, MatrixD(projection.cwiseProduct(axes.cross())), 0.0, terms.covariance);
+  gemm(true, false, 1.0, MatrixD(axes.offset().asDiagonal() * factors), projection, 0.0, terms.mean);
+  for (Index r = 0; r < count; ++r) terms.products.emplace_back(count, targets);
+  constexpr Index tile = 64;  // targets whose sums stay in the cache
+  for (Index begin = 0; begin < targets; begin += tile) {
+    const Index some = std::min(tile, targets - begin);
+    MatrixD fits(rank, count * some);
+    for (Index r = 0; r < count; ++r) {
+      fits.middleCols(r * some, some) = factors.col(r).asDiagonal() * projection.middleCols(begin, some);
+    }
+    MatrixD sums = MatrixD::Zero(count * count, some);
+    add_products(fits, axes.half_gram_times(fits), count, sums);
+    for (Index r = 0; r < count; ++r) {
+      for (Index q = 0; q <= r; ++q) {
+        terms.products[static_cast<std::size_t>(r)].row(q).segment(begin, some) =
+            sums.row(q * count + r) + sums.row(r * count + q);
+      }
+    }
   }
   return terms;
 }

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/error.hpp"
@@ -155,7 +156,10 @@ class Sweeper {
   linalg::EigenPairs decompose(const Task& task) {
     const auto& all = assembled(task.point);
     if (all.groups[task.group].rows == 0 || curves_[task.point].left_out) return {};
-    return linalg::eigh(all.without(task.group).gram);
+    if (comm_.size() > 1) return linalg::eigh(all.without(task.group).gram);
+    // Alone, this very fit is what comes next.
+    train_ = all.without(task.group);
+    return linalg::eigh(train_->gram);
   }
 
   linalg::EigenPairs decompose_together(const Task& task) {
@@ -184,7 +188,7 @@ class Sweeper {
     const Statistics& test = all.groups[task.group];
     Curves& curves = curves_[task.point];
     if (test.rows == 0 || curves.left_out) return;
-    const RidgePath path(all.without(task.group), pairs);
+    const RidgePath path(train_ ? *std::exchange(train_, std::nullopt) : all.without(task.group), pairs);
     if (options_.only_resolved_by_single && !resolved_by_single(path, points_[task.point].columns())) {
       curves.left_out = true;
       return;
@@ -241,6 +245,7 @@ class Sweeper {
   const parallel::Communicator& comm_;
   std::vector<Curves> curves_;
   std::optional<Assembled> held_;
+  std::optional<CentredStatistics> train_;  ///< of the fit decomposed last, on one rank
   std::size_t held_point_ = 0;
 };
 
