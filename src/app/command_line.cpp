@@ -211,8 +211,7 @@ matrices::SweepConfig sweep_job(const Options& options, matrices::Handling handl
           .groups = options.text("groups"),
           .sweep = std::move(sweep),
           .edge = edge,
-          .alphas = ridge.alphas,
-          .per_target = ridge.per_target,
+          .options = {.alphas = ridge.alphas, .measure = ridge.measure, .per_target = ridge.per_target},
           .output = options.required("output"),
           .handling = handling};
 }

@@ -214,7 +214,7 @@ class Sweeper {
     SweepScore result{.rows = curves.rows,
                       .r = VectorD(targets),
                       .r2 = VectorD(targets),
-                      .alpha = choose(curves.r2),
+                      .alpha = choose(options_.measure == "r" ? curves.r : curves.r2),
                       .seconds = comm_.max(curves.seconds)};
     for (Index v = 0; v < targets; ++v) {
       const auto chosen = std::find(options_.alphas.begin(), options_.alphas.end(), result.alpha[v]);
@@ -225,16 +225,16 @@ class Sweeper {
     return result;
   }
 
-  VectorD choose(const MatrixD& r2) const {
-    VectorD alpha(r2.cols());
+  VectorD choose(const MatrixD& curve) const {
+    VectorD alpha(curve.cols());
     if (options_.per_target) {
-      for (Index v = 0; v < r2.cols(); ++v)
-        alpha[v] = choose_alpha(r2.col(v), options_.alphas, Better::higher);
+      for (Index v = 0; v < curve.cols(); ++v)
+        alpha[v] = choose_alpha(curve.col(v), options_.alphas, Better::higher);
       return alpha;
     }
-    VectorD mean = r2.rowwise().sum();
+    VectorD mean = curve.rowwise().sum();
     comm_.sum(numbers(mean));
-    mean /= static_cast<double>(std::max<std::int64_t>(1, comm_.sum(std::int64_t{r2.cols()})));
+    mean /= static_cast<double>(std::max<std::int64_t>(1, comm_.sum(std::int64_t{curve.cols()})));
     alpha.setConstant(choose_alpha(mean, options_.alphas, Better::higher));
     return alpha;
   }

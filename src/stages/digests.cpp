@@ -186,7 +186,7 @@ std::string Digests::sweep() const {
     digest.add(static_cast<std::int64_t>(values.size()));
     for (const Index value : values) digest.add(std::int64_t{value});
   };
-  digest.add(sweep_version).add(std::int64_t{ridge.per_target});
+  digest.add(sweep_version).add(ridge.measure).add(std::int64_t{ridge.per_target});
   for (const double alpha : ridge.alphas) digest.add(alpha);
   digest.add(static_cast<std::int64_t>(sweep.folds.by)).add(std::int64_t{sweep.folds.count});
   for (const auto* values : {&sweep.components, &sweep.delay, &sweep.window}) add(*values);

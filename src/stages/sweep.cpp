@@ -125,14 +125,16 @@ class Sweep {
     const ResponseSource y(unit.subject, context_.catalogue.targets.at(unit.subject), data, shown,
                            all_times(x));
 
+    warn_about_memory(unit, sweep_points(cases), groups.count);
     std::vector<SweepCase> tried;
     for (const std::size_t number : numbers) tried.push_back(cases[number]);
     const auto& ridge = config_.experiment.ridge;
     Progress progress(fmt::format("sweep {}", unit.name()), static_cast<double>(tried.size()),
                       "configuration", config_.runtime.progress && comm_.root());
-    auto scores = encoding::sweep(x, y, groups.of, groups.count, sweep_points(tried),
-                                  {.alphas = ridge.alphas, .per_target = ridge.per_target}, comm_,
-                                  [&](Index done) { progress.set(static_cast<double>(done)); });
+    auto scores =
+        encoding::sweep(x, y, groups.of, groups.count, sweep_points(tried),
+                        {.alphas = ridge.alphas, .measure = ridge.measure, .per_target = ridge.per_target},
+                        comm_, [&](Index done) { progress.set(static_cast<double>(done)); });
     std::vector<SweepRow> rows;
     for (std::size_t i = 0; i < tried.size(); ++i) {
       SweepRow row{.space = space.name,
@@ -145,6 +147,18 @@ class Sweep {
       rows.push_back(std::move(row));
     }
     return rows;
+  }
+
+  void warn_about_memory(const Unit& unit, const std::vector<encoding::SweepPoint>& points,
+                         Index groups) const {
+    const Index targets = partition(context_.catalogue.targets.at(unit.subject), comm_.size(), 0).size();
+    const double bytes = encoding::sweep_bytes(points, groups, targets),
+                 allowed = config_.runtime.memory_bytes;
+    if (!comm_.root() || allowed <= 0 || bytes <= allowed) return;
+    log::warn(
+        "{}: the sweep may take {} a rank, more than the {} there are: fewer ranks with more threads, fewer "
+        "folds, or fewer components take less",
+        unit.name(), format_bytes(bytes), format_bytes(allowed));
   }
 
   SweepGroups group(const std::vector<Presentation>& shown) const {

@@ -268,6 +268,18 @@ TEST(Sweep, ChoosesAsKFold) {
   EXPECT_LT((scores[0].r2 - fit.cv.colwise().maxCoeff().transpose()).cwiseAbs().maxCoeff(), 1e-8);
 }
 
+TEST(Sweep, MayChooseByCorrelation) {
+  const auto world = Communicator::world();
+  const auto runs = random_runs({40, 35, 41}, {0, 1, 2}, 5, 6, 11);
+  const SweepPoint point{5, Design::shifted_window(1, 3, Edge::shift)};
+  const auto scores = run_sweep(runs, {point}, {.alphas = grid, .measure = "r"}, world);
+  const Plain plain = plain_sweep(runs, point, grid);
+  const Range local = partition(6, world.size(), world.rank());
+  for (Index v = 0; v < local.size(); ++v) {
+    EXPECT_NEAR(scores[0].r[v], plain.r.col(local.begin + v).maxCoeff(), 1e-8);
+  }
+}
+
 TEST(Sweep, AConstantTargetTakesTheLargestAlphaAndHasNoCorrelation) {
   const auto world = Communicator::world();
   auto runs = random_runs({40, 55, 61}, {0, 1, 2}, 3, 1, 7);

@@ -49,7 +49,9 @@ TEST(SweepShare, DealsEveryCaseOnce) {
           dealt.insert({share.unit, number});
           ++count;
         }
-        if (parts <= 3) EXPECT_EQ(share.cases.size(), units[share.unit]->size()) << "whole units";
+        if (parts <= 3) {
+          EXPECT_EQ(share.cases.size(), units[share.unit]->size()) << "whole units";
+        }
       }
     }
     EXPECT_EQ(count, 26u) << parts;

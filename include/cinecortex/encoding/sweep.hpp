@@ -18,6 +18,7 @@ struct SweepPoint {
 
 struct SweepOptions {
   std::vector<double> alphas;  ///< in the order given
+  std::string measure = "r2";  ///< what folds are compared by: r2, or r (Pearson), as in RidgeOptions
   bool per_target = true;      ///< one alpha a target; otherwise one for all (best mean over targets)
   /// Fits whose columns differ so much in size that sums of float32 products cannot tell their small directions
   /// from rounding (variances below 1e-6 of the largest) are left out, and marked.
@@ -28,14 +29,14 @@ struct SweepOptions {
 struct SweepScore {
   Index rows = 0;         ///< of all folds together
   VectorD r;              ///< [t_local] mean over folds of held-out Pearson r, at the target's alpha
-  VectorD r2;             ///< [t_local] mean over folds of held-out R², which the alpha was chosen by
+  VectorD r2;             ///< [t_local] likewise R²
   VectorD alpha;          ///< [t_local] chosen
   bool left_out = false;  ///< see SweepOptions::only_resolved_by_single; nothing else is set then
   double seconds = 0;  ///< of this point, what it shares with others divided equally; the same on every rank
 };
 
 /// Ridge fits of many designs, alphas and folds from statistics alone: no row is read. Each group is held out once
-/// and predicted by the fit to all others, with its own means; alphas are compared by the mean R² over folds, as
+/// and predicted by the fit to all others, with its own means; alphas are compared by the mean R² (or r) over folds, as
 /// `kfold:K` does. Ranks decompose different folds at the same time, then all of them evaluate each for their own
 /// targets; a fold with many columns is decomposed by all ranks together.
 /// Memory per rank: for p columns of the largest point and F groups 8 (F + 6) p² and 8 (F + 4) p t_local bytes.

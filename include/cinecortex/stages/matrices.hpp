@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cinecortex/encoding/sweep.hpp"
 #include "cinecortex/parallel/communicator.hpp"
 #include "cinecortex/stages/experiment.hpp"
 #include "cinecortex/stages/summary.hpp"
@@ -67,8 +68,7 @@ struct SweepConfig {
   std::string x, y, groups;
   stages::SweepConfig sweep;  ///< components: leading columns of x; delay and window: 0 and 1 where not given
   encoding::Edge edge = encoding::Edge::shift;
-  std::vector<double> alphas;
-  bool per_target = true;
+  encoding::SweepOptions options;
   std::filesystem::path output;
   Handling handling;
 };

@@ -98,8 +98,10 @@ std::string describe(const Plan& plan, const parallel::Communicator& comm) {
 }
 
 void add_to(Digest& digest, const SweepConfig& config, const Plan& plan) {
-  for (const double alpha : config.alphas) digest.add(alpha);
-  digest.add(std::int64_t{config.per_target}).add(std::int64_t{plan.groups.count});
+  for (const double alpha : config.options.alphas) digest.add(alpha);
+  digest.add(config.options.measure)
+      .add(std::int64_t{config.options.per_target})
+      .add(std::int64_t{plan.groups.count});
   digest.add(static_cast<std::int64_t>(config.edge));
   for (const auto& tried : plan.cases) digest.add(std::int64_t{tried.components}).add(tried.delays());
 }
@@ -121,17 +123,17 @@ Summary sweep(const SweepConfig& config, const parallel::Communicator& comm) {
   });
   const auto y = parallel::agree(comm, [&] { return std::make_unique<MatrixSource>(config.y, plan.pieces); });
   auto scores = encoding::sweep(*x, *y, plan.groups.of, plan.groups.count, sweep_points(plan.cases),
-                                {.alphas = config.alphas, .per_target = config.per_target}, comm);
+                                config.options, comm);
   std::vector<SweepRow> rows;
   for (std::size_t i = 0; i < scores.size(); ++i) {
     SweepRow row{.number = static_cast<Index>(i),
                  .tried = plan.cases[i],
                  .folds = plan.groups.count,
                  .folds_by = plan.groups.by};
-    set_score(row, std::move(scores[i]), config.alphas, comm);
+    set_score(row, std::move(scores[i]), config.options.alphas, comm);
     rows.push_back(std::move(row));
   }
-  write_sweep(config.output, rows, config.alphas, {{digest_attribute, digest}}, comm);
+  write_sweep(config.output, rows, config.options.alphas, {{digest_attribute, digest}}, comm);
 
   const auto means = sweep_means(rows, "");
   const auto& best = best_of(means);
