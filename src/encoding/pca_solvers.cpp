@@ -52,8 +52,7 @@ struct Costs {
   double covariance, dual, randomized;
 };
 
-constexpr double decomposition =
-    16.0;  // n³: dsyevd with vectors, for which 9 n³ are counted, is slower than gemm
+constexpr double decomposition = 16.0;  // n³; dsyevd counts 9 n³ with vectors, but is slower than gemm
 constexpr double products_a_component = 4.0;
 
 double krylov_cost(double n, const LeadingOptions& options, double product) {
@@ -261,7 +260,6 @@ MatrixD leading_vectors(const MatrixD& square, Index k, std::uint64_t seed, cons
 /// the largest that the sums' rounding shows. Returns whether it is.
 bool measure(const MatrixD& square, const MatrixD& vectors, Solution& solution, const Communicator& comm) {
   constexpr double smallest_ratio = 1e-4;
-  const Index k = vectors.rows();
   const Range mine = partition(square.rows(), comm.size(), comm.rank());
   const auto part = vectors.middleCols(mine.begin, mine.size());
   const MatrixD images = part_of_product(vectors, square, mine);

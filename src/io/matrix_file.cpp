@@ -39,7 +39,7 @@ Source open_source(const std::string& where) {
 
 template <class Scalar>
 void check_finite(const Matrix<Scalar>& values, const std::string& where, Range rows, Range columns) {
-  if (values.allFinite()) return;
+  if (all_finite(values)) return;
   for (Index r = 0; r < values.rows(); ++r) {
     for (Index c = 0; c < values.cols(); ++c) {
       if (std::isfinite(values(r, c))) continue;

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -133,11 +134,9 @@ class CohortFit {
   }
 
   std::string name() const {
-    std::string names;
-    for (const int subject : cohort_.subjects) {
-      names += (names.empty() ? "" : " ") + dataset::layout::subject_name(subject);
-    }
-    return fmt::format("space {}, {}", space_.name, names);
+    std::vector<std::string> names;
+    for (const int subject : cohort_.subjects) names.push_back(dataset::layout::subject_name(subject));
+    return fmt::format("space {}, {}", space_.name, fmt::join(names, " "));
   }
 
   /// @param file_of  the model's file and digest, for each of the cohort's subjects

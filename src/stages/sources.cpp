@@ -21,7 +21,7 @@ std::string block_name(const Presentation& presentation, const DataConfig& data)
 template <class Scalar>
 Matrix<Scalar> read_finite(const io::Hdf5Reader& reader, const std::string& path, Range rows, Range columns) {
   Matrix<Scalar> values = reader.read<Scalar>(path, rows, columns);
-  if (!values.allFinite()) {
+  if (!all_finite(values)) {
     for (Index row = 0; row < values.rows(); ++row) {
       for (Index column = 0; column < values.cols(); ++column) {
         if (!std::isfinite(values(row, column))) {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <limits>
 #include <vector>
 
 #include "cinecortex/core/digest.hpp"
@@ -12,6 +13,20 @@
 
 namespace cinecortex {
 namespace {
+
+TEST(AllFinite, FindsOneBadNumberAnywhere) {
+  MatrixF values = MatrixF::Constant(5, 7, std::numeric_limits<float>::max());
+  EXPECT_TRUE(all_finite(values));
+  EXPECT_TRUE(all_finite(MatrixF(0, 3)));
+  for (const float bad : {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+                          std::numeric_limits<float>::quiet_NaN()}) {
+    for (Index i = 0; i < values.size(); ++i) {
+      MatrixF spoiled = values;
+      spoiled.data()[i] = bad;
+      EXPECT_FALSE(all_finite(spoiled));
+    }
+  }
+}
 
 TEST(Partition, CoversEverythingOnceInOrder) {
   for (const Index total : {0, 1, 2, 7, 64, 1001}) {

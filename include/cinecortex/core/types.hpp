@@ -28,6 +28,13 @@ using ConstViewD = ConstView<double>;
 using ViewF = View<float>;
 using ViewD = View<double>;
 
+/// Whether no number is NaN or infinite. Eigen's allFinite does not vectorise and costs as much as reading.
+template <class Dense>
+bool all_finite(const Dense& values) {
+  using Scalar = typename Dense::Scalar;
+  return values.size() == 0 || (values.array() * Scalar{0}).sum() == Scalar{0};  // 0 · NaN and 0 · ∞ are NaN
+}
+
 /// Half-open [begin, end).
 struct Range {
   Index begin = 0;
