@@ -1,18 +1,14 @@
 #include "cinecortex/io/npy.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <bit>
-#include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <utility>
 
+#include "mapped_file.hpp"
 #include "npy_header.hpp"
 #include "output_file.hpp"
 
@@ -20,35 +16,6 @@ namespace cinecortex::io {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "files are little-endian and mapped as they are");
-
-struct Mapping {
-  void* bytes = nullptr;
-  std::size_t size = 0;
-};
-
-Mapping map_file(const std::filesystem::path& file) {
-  const auto fail = [&](const char* what) -> InputError {
-    return InputError(file.string() + " " + what + ": " + std::strerror(errno));
-  };
-  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) throw fail("cannot be opened");
-  struct stat status {};
-  if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
-    ::close(descriptor);
-    throw InputError(file.string() + " is not a file");
-  }
-  const auto size = static_cast<std::size_t>(status.st_size);
-  if (size == 0) {
-    ::close(descriptor);
-    throw InputError(file.string() + " is empty (0 bytes)");
-  }
-  void* const bytes = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-  const int error = errno;
-  ::close(descriptor);
-  errno = error;
-  if (bytes == MAP_FAILED) throw fail("cannot be mapped");
-  return {bytes, size};
-}
 
 /// Kind and bytes of one item of "<f4" and the like. @throws InputError naming what can be read.
 std::pair<char, int> parse_descr(const std::string& descr, const std::string& name) {
@@ -91,57 +58,32 @@ void write_matrix(const std::filesystem::path& file, const Matrix<Scalar>& value
 
 }  // namespace
 
-NpyFile::NpyFile(const std::filesystem::path& file) : file_(file) {
-  const Mapping mapping = map_file(file);
-  map_ = mapping.bytes;
-  map_bytes_ = mapping.size;
-  try {
-    const std::string name = file.string();
-    const NpyHeader header = parse_npy_header({static_cast<const std::byte*>(map_), map_bytes_}, name);
-    std::tie(kind_, item_bytes_) = parse_descr(header.descr, name);
-    if (header.shape.size() != 1 && header.shape.size() != 2) {
-      throw InputError(fmt::format("{} has the shape ({}); a matrix or a vector is needed", name,
-                                   fmt::join(header.shape, ", ")));
-    }
-    rows_ = header.shape[0];
-    columns_ = header.shape.size() == 2 ? header.shape[1] : 1;
-    fortran_ = header.fortran;
-    data_offset_ = header.data_offset;
-    Index bytes = 0;
-    if (__builtin_mul_overflow(rows_, columns_, &bytes) ||
-        __builtin_mul_overflow(bytes, item_bytes_, &bytes) ||
-        static_cast<std::size_t>(bytes) > map_bytes_ - data_offset_) {
-      throw InputError(
-          fmt::format("{} is truncated: its header announces {} × {} values of {} bytes, but {} bytes "
-                      "follow",
-                      name, rows_, columns_, item_bytes_, map_bytes_ - data_offset_));
-    }
-  } catch (...) {
-    ::munmap(map_, map_bytes_);
-    throw;
+NpyFile::NpyFile(const std::filesystem::path& file) : file_(file), map_(std::make_unique<MappedFile>(file)) {
+  const std::string name = file.string();
+  const NpyHeader header = parse_npy_header(map_->bytes(), name);
+  std::tie(kind_, item_bytes_) = parse_descr(header.descr, name);
+  if (header.shape.size() != 1 && header.shape.size() != 2) {
+    throw InputError(fmt::format("{} has the shape ({}); a matrix or a vector is needed", name,
+                                 fmt::join(header.shape, ", ")));
+  }
+  rows_ = header.shape[0];
+  columns_ = header.shape.size() == 2 ? header.shape[1] : 1;
+  fortran_ = header.fortran;
+  data_offset_ = header.data_offset;
+  const std::size_t there = map_->bytes().size() - data_offset_;
+  Index bytes = 0;
+  if (__builtin_mul_overflow(rows_, columns_, &bytes) || __builtin_mul_overflow(bytes, item_bytes_, &bytes) ||
+      static_cast<std::size_t>(bytes) > there) {
+    throw InputError(
+        fmt::format("{} is truncated: its header announces {} × {} values of {} bytes, but {} bytes "
+                    "follow",
+                    name, rows_, columns_, item_bytes_, there));
   }
 }
 
-NpyFile::~NpyFile() {
-  if (map_ != nullptr) ::munmap(map_, map_bytes_);
-}
-
-NpyFile::NpyFile(NpyFile&& other) noexcept {
-  *this = std::move(other);
-}
-
-NpyFile& NpyFile::operator=(NpyFile&& other) noexcept {
-  std::swap(file_, other.file_);
-  std::swap(rows_, other.rows_);
-  std::swap(columns_, other.columns_);
-  std::swap(kind_, other.kind_);
-  std::swap(item_bytes_, other.item_bytes_);
-  std::swap(fortran_, other.fortran_);
-  std::swap(map_, other.map_);
-  std::swap(map_bytes_, other.map_bytes_);
-  std::swap(data_offset_, other.data_offset_);
-  return *this;
-}
+NpyFile::~NpyFile() = default;
+NpyFile::NpyFile(NpyFile&&) noexcept = default;
+NpyFile& NpyFile::operator=(NpyFile&&) noexcept = default;
 
 bool NpyFile::single() const noexcept {
   return kind_ == 'f' ? item_bytes_ <= 4 : item_bytes_ <= 2;
@@ -158,7 +100,7 @@ Matrix<Scalar> NpyFile::read(Range rows, Range columns) const {
   Matrix<Scalar> values(rows.size(), columns.size());
   with_item(kind_, item_bytes_, [&](auto item) {
     using Item = decltype(item);
-    const std::byte* data = static_cast<const std::byte*>(map_) + data_offset_;
+    const std::byte* data = map_->bytes().data() + data_offset_;
     const Index row_step = fortran_ ? 1 : columns_;
     const Index column_step = fortran_ ? rows_ : 1;
     if constexpr (std::is_same_v<Item, Scalar>) {
@@ -180,9 +122,8 @@ Matrix<Scalar> NpyFile::read(Range rows, Range columns) const {
       }
     }
   });
-  // Pages read count as this process's memory although the kernel could take them back: large files give them back.
   constexpr std::size_t small_file = std::size_t{256} << 20;
-  if (map_bytes_ > small_file) ::madvise(map_, map_bytes_, MADV_DONTNEED);
+  if (map_->bytes().size() > small_file) map_->release_pages();
   return values;
 }
 

@@ -8,6 +8,8 @@
 
 namespace cinecortex::io {
 
+class MappedFile;
+
 /// A NumPy .npy file mapped for reading: 1-D (a column) or 2-D; float16/32/64, (u)int8…64, bool; C or Fortran
 /// order; little-endian.   Collective: no.
 class NpyFile {
@@ -29,8 +31,8 @@ class NpyFile {
   char kind_ = 'f';
   int item_bytes_ = 4;
   bool fortran_ = false;
-  void* map_ = nullptr;
-  std::size_t map_bytes_ = 0, data_offset_ = 0;
+  std::unique_ptr<const MappedFile> map_;
+  std::size_t data_offset_ = 0;
 };
 
 /// Header bytes of a C-order .npy (version 1.0); `descr` such as "<f4".
