@@ -7,5 +7,6 @@ namespace cinecortex::models {
 /// @param signals  [n, size] real
 /// @param power    [n, size / 2 + 1], overwritten.   Collective: no.
 void power_spectrum(const MatrixF& signals, MatrixF& power);
+void power_spectrum(const MatrixD& signals, MatrixD& power);
 
 }  // namespace cinecortex::models
