@@ -19,4 +19,7 @@ std::unique_ptr<Extractor> make_word_rate(const Options& options, const ModelCon
 ModelInfo torchscript_info();
 std::unique_ptr<Extractor> make_torchscript(const Options& options, const ModelConfig& config);
 
+ModelInfo whisper_info();
+std::unique_ptr<Extractor> make_whisper(const Options& options, const ModelConfig& config);
+
 }  // namespace cinecortex::models

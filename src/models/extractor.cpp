@@ -22,7 +22,8 @@ std::vector<Entry> entries() {
   return {{motion_energy_info(), make_motion_energy},
           {audio_energy_info(), make_audio_energy},
           {word_rate_info(), make_word_rate},
-          {torchscript_info(), make_torchscript}};
+          {torchscript_info(), make_torchscript},
+          {whisper_info(), make_whisper}};
 }
 
 std::vector<ModelInfo> infos() {

@@ -124,6 +124,10 @@ OptionInfo choice_option(std::string name, std::string value, std::vector<std::s
           .allowed = std::move(allowed)};
 }
 
+OptionInfo text_option(std::string name, std::string value, std::string help) {
+  return {.name = std::move(name), .default_value = std::move(value), .help = std::move(help)};
+}
+
 OptionInfo flag_option(std::string name, bool value, std::string help) {
   return {.name = std::move(name), .default_value = value, .help = std::move(help)};
 }

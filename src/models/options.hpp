@@ -16,6 +16,7 @@ OptionInfo reals_option(std::string name, std::vector<double> value, double mini
                         std::string help);
 OptionInfo choice_option(std::string name, std::string value, std::vector<std::string> allowed,
                          std::string help);
+OptionInfo text_option(std::string name, std::string value, std::string help);  ///< any text
 OptionInfo flag_option(std::string name, bool value, std::string help);
 
 /// A model's options with every default in place, checked against its ModelInfo.

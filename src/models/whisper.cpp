@@ -1,0 +1,155 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "batching.hpp"
+#include "catalogue.hpp"
+#include "cinecortex/core/error.hpp"
+#include "placement.hpp"
+#include "whisper_clip.hpp"
+#include "whisper_encoder.hpp"
+#include "whisper_mel.hpp"
+
+namespace cinecortex::models {
+namespace {
+
+using whisper::Encoder;
+
+/// States of some blocks of Whisper's encoder at tokens of the TR, from the sound up to the TR's end.
+class Whisper final : public Extractor {
+ public:
+  struct Settings {
+    double tr_s;
+    Index context;  ///< samples
+    Index tokens;
+    Index batch;  ///< clips at once
+  };
+  Whisper(const Settings& settings, std::unique_ptr<Encoder> encoder, Index layers, std::string identity)
+      : settings_(settings),
+        encoder_(std::move(encoder)),
+        mel_(encoder_->shape().num_mel_bins, encoder_->shape().frames()),
+        batches_(settings.batch, "model whisper"),
+        identity_(std::move(identity)) {
+    readings_.push_back(
+        {.name = "", .width = layers * settings.tokens * encoder_->shape().d_model, .columns = {}});
+  }
+
+  Needs needs() const override { return Needs::audio; }
+  const std::vector<Reading>& readings() const override { return readings_; }
+  std::string identity() const override { return identity_; }
+
+  void extract(const Stimulus& stimulus, Range rows, std::span<MatrixF> outputs) override {
+    if (stimulus.audio.empty()) {
+      throw InputError(fmt::format("{}: whisper needs sound, but there is none", stimulus.info.run));
+    }
+    std::vector<Range> clips;
+    for (Index row = rows.begin; row < rows.end; ++row) {
+      clips.push_back(
+          whisper::clip_of_row(row, settings_.tr_s, settings_.context, std::ssize(stimulus.audio)));
+    }
+    const auto shared = mel_.share(stimulus.audio, clips);
+    batches_.run(rows.size(), [&](Range batch) {
+      const std::span<const Range> some(clips.data() + batch.begin, static_cast<std::size_t>(batch.size()));
+      run(stimulus.audio, some, shared, outputs[0].middleRows(batch.begin, batch.size()));
+    });
+    if (!all_finite(outputs[0])) {
+      throw InputError(
+          fmt::format("{}: whisper gave a number that is not finite for TRs {} to {}; allowed: "
+                      "type = \"float32\", or weights without such numbers",
+                      stimulus.info.run, rows.begin, rows.end));
+    }
+  }
+
+ private:
+  void run(std::span<const float> audio, std::span<const Range> clips,
+           const whisper::MelSpectrogram::Tracks& shared, ViewF states) const {
+    const auto size = static_cast<std::size_t>(mel_.bands() * mel_.frames());
+    const Index span = whisper::tokens_per_row(settings_.tr_s);
+    std::vector<float> spectrograms(clips.size() * size);
+    std::vector<std::vector<Index>> tokens;
+    for (std::size_t i = 0; i < clips.size(); ++i) {
+      mel_.compute(audio, clips[i], shared, std::span(spectrograms).subspan(i * size, size));
+      tokens.push_back(whisper::token_positions(clips[i].size(), span, settings_.tokens));
+    }
+    encoder_->run(spectrograms, tokens, states);
+  }
+
+  Settings settings_;
+  std::unique_ptr<Encoder> encoder_;
+  whisper::MelSpectrogram mel_;
+  Batches batches_;
+  std::string identity_;
+  std::vector<Reading> readings_;
+};
+
+std::vector<Index> wanted_layers(const Options& options) {
+  std::vector<Index> layers;
+  for (const double layer : options.reals("layers")) {
+    const auto index = static_cast<Index>(layer);
+    if (static_cast<double>(index) != layer || (!layers.empty() && index <= layers.back())) {
+      options.fail("layers", "allowed: whole numbers, ascending");
+    }
+    layers.push_back(index);
+  }
+  if (layers.empty()) options.fail("layers", "allowed: at least one block");
+  return layers;
+}
+
+/// On a GPU as many clips as half of its free memory holds, up to where it is busy; on the CPU one, for there several are
+/// no faster (benchmarks/README.md), and rows are then the same to the last bit in any chunks.
+Index automatic_batch(const Encoder& encoder, const c10::Device& device) {
+  constexpr std::int64_t most = 32;
+  if (device.is_cpu()) return 1;
+  return std::clamp<std::int64_t>(free_device_bytes(device.str()) / 2 / encoder.bytes_per_clip(), 1, most);
+}
+
+}  // namespace
+
+ModelInfo whisper_info() {
+  return {
+      .name = "whisper",
+      .help = "Whisper's encoder on the sound up to the TR's end: states of some blocks at tokens of the TR",
+      .needs_weights = true,
+      .options = {
+          reals_option("layers", {0, 4, 7, 11}, 0, 1023, "blocks whose output is taken, from 0, ascending"),
+          integer_option("tokens", 18, 1, 1500, "tokens a block, evenly spaced over the TR"),
+          real_option("context_s", 29, 0.1, 30, "sound that the network hears, up to the TR's end, s"),
+          type_option(),
+          integer_option("batch", 0, 0, 4096,
+                         "TRs at once; 0: chosen from free memory on a GPU, 1 on the CPU"),
+          text_option("adapter", "", "folder of a LoRA adapter (peft) for these weights")}};
+}
+
+std::unique_ptr<Extractor> make_whisper(const Options& options, const ModelConfig& config) {
+  const auto layers = wanted_layers(options);
+  const Placement placement = make_placement(config.device, options.text("type"));
+  auto encoder = std::make_unique<Encoder>(whisper::EncoderConfig{.weights = config.weights,
+                                                                  .adapter = options.text("adapter"),
+                                                                  .placement = placement,
+                                                                  .layers = layers});
+  const Index span = whisper::tokens_per_row(config.tr_s);
+  if (options.integer("tokens") > span) {
+    options.fail("tokens", fmt::format("allowed: 1 to {}, the tokens of a TR of {} s", span, config.tr_s));
+  }
+  const auto context = static_cast<Index>(std::llround(options.real("context_s") * whisper::rate_hz));
+  const Index longest = encoder->shape().frames() * whisper::hop;
+  if (context > longest) {
+    options.fail("context_s",
+                 fmt::format("allowed: up to {:g}, what {} was made for",
+                             static_cast<double>(longest) / whisper::rate_hz, config.weights.string()));
+  }
+  Digest identity;
+  identity.add("whisper 1").add(config.tr_s).add(encoder->identity()).add(options.real("context_s"));
+  identity.add(options.integer("tokens"))
+      .add(std::as_bytes(std::span(layers)))
+      .add(c10::toString(placement.type));
+  const Index batch = options.integer("batch") > 0 ? options.integer("batch")
+                                                   : automatic_batch(*encoder, placement.devices.front());
+  return std::make_unique<Whisper>(
+      Whisper::Settings{
+          .tr_s = config.tr_s, .context = context, .tokens = options.integer("tokens"), .batch = batch},
+      std::move(encoder), std::ssize(layers), identity.hex());
+}
+
+}  // namespace cinecortex::models
