@@ -1,7 +1,12 @@
 // Real clips and real speech, one file at a time, and matrices against the reference implementations.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <cstring>
+
 #include "cinecortex/io/hdf5.hpp"
+#include "cinecortex/io/safetensors.hpp"
 #include "program.hpp"
 #include "temp_folder.hpp"
 
@@ -14,10 +19,11 @@ const fs::path clips = "/usr/share/doc/opencv-doc/examples/data";
 const fs::path speech = "/usr/share/pocketsphinx/test/data";
 
 MatrixD extract(const std::string& model, const std::string& option, const fs::path& file,
-                const TempFolder& folder) {
+                const TempFolder& folder, const Arguments& more = {}) {
   const auto output = folder / (model + ".h5");
-  const auto result =
-      run_program({"extract", "--model", model, option, file.string(), "--output", output.string()}, 2);
+  Arguments arguments{"extract", "--model", model, option, file.string(), "--output", output.string()};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  const auto result = run_program(arguments, 2);
   EXPECT_EQ(result.code, 0) << result.err;
   if (result.code != 0) return {};
   return io::Hdf5Reader(output).read<double>("/features");
@@ -45,6 +51,38 @@ TEST(RealSpeech, HasEnergy) {
   const auto features = extract("audio_energy", "--audio", file, folder);
   EXPECT_GT(features.rows(), 2);
   EXPECT_TRUE(features.allFinite());
+}
+
+/// Whisper's features of a file, and what transformers makes of it (tests/parity/models/make_whisper.py).
+void expect_reference_rows(const std::string& name, const std::string& option, const fs::path& file) {
+  const TempFolder folder;
+  const fs::path reference = fs::path(std::getenv("CINECORTEX_TEST_DATA")) / "parity" / "models" / "whisper";
+  const MatrixD rows = extract(
+      "whisper", option, file, folder,
+      {"--weights", (reference / "mel80").string(), "--set", "layers=[0,2]", "--set", "context_s=2.4"});
+  const io::Safetensors stored(reference / "reference.safetensors");
+  const auto& tensor = stored.at(name);
+  ASSERT_EQ(tensor.shape, (std::vector<Index>{rows.rows(), rows.cols()}));
+  MatrixF expected(rows.rows(), rows.cols());
+  std::memcpy(expected.data(), tensor.bytes.data(), tensor.bytes.size());
+  const double off = (rows - expected.cast<double>()).cwiseAbs().maxCoeff() / expected.cwiseAbs().maxCoeff();
+  fmt::print("{}: largest difference {:.1e} of the largest value\n", name, off);
+  EXPECT_LE(off, 1e-3);
+}
+
+TEST(RealSpeech, GivesTheReferencesWhisperFeatures) {
+  expect_reference_rows("speech.rows", "--audio",
+                        speech / "librivox" / "sense_and_sensibility_01_austen_64kb-0870.wav");
+}
+
+TEST(RealClips, GiveTheReferencesWhisperFeatures) {
+  expect_reference_rows("film.rows", "--movie", clips / "Megamind.avi");
+  const TempFolder folder;  // the same streams in the container of the challenge's movies
+  const auto mkv = folder / "film.mkv";
+  const auto remuxed = run_command(
+      {"ffmpeg", "-v", "fatal", "-i", (clips / "Megamind.avi").string(), "-c", "copy", mkv.string()});
+  ASSERT_EQ(remuxed.code, 0) << remuxed.err;
+  expect_reference_rows("film.rows", "--movie", mkv);
 }
 
 }  // namespace
