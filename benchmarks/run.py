@@ -2,7 +2,7 @@
 
     python benchmarks/run.py [--quick] [--only PART ...] [--results FOLDER]
 
-Parts: kernels, fits, ridge, pca, motion_energy, scaling, voxels."""
+Parts: kernels, fits, ridge, pca, motion_energy, whisper, scaling, voxels."""
 import array
 import csv
 import json
@@ -44,10 +44,10 @@ def fits(options, facts):
         google(options, facts, "sweep")
 
 
-def peer(options, name, *words):
-    missing = subprocess.run([sys.executable, "-c", "import sklearn, himalaya, moten, h5py"], capture_output=True)
+def peer(options, name, *words, packages="sklearn, himalaya, moten, h5py", listed="requirements.txt"):
+    missing = subprocess.run([sys.executable, "-c", f"import {packages}"], capture_output=True)
     if missing.returncode != 0:
-        print(f"# {name}: skipped, for this Python lacks benchmarks/peers/requirements.txt")
+        print(f"# {name}: skipped, for this Python lacks benchmarks/peers/{listed}")
         return
     command = [sys.executable, HERE / "peers" / f"{name}.py", "--program", options.program, "--threads",
                options.threads, "--folder", options.folder, "--csv", options.results / f"peers-{name}.csv", *words]
@@ -65,6 +65,11 @@ def pca(options, facts):
 
 def motion_energy(options, facts):
     peer(options, "motion_energy", *(["--frames", 40] if options.quick else []))
+
+
+def whisper(options, facts):
+    short = ["--trs", 2, "--batch", 1] if options.quick else []
+    peer(options, "whisper", *short, packages="torch, transformers, safetensors", listed="requirements-networks.txt")
 
 
 def mpirun(ranks):
@@ -133,7 +138,7 @@ def voxels(options, facts):
     subprocess.run(list(map(str, command)), check=True)
 
 
-PARTS = {part.__name__: part for part in (kernels, fits, ridge, pca, motion_energy, scaling, voxels)}
+PARTS = {part.__name__: part for part in (kernels, fits, ridge, pca, motion_energy, whisper, scaling, voxels)}
 
 
 def main():
