@@ -21,7 +21,8 @@ TEST(Catalogue, DescribesEveryModel) {
       EXPECT_EQ(checked_option(option, option.default_value), option.default_value) << option.name;
     }
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"motion_energy", "audio_energy", "word_rate", "torchscript"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"motion_energy", "audio_energy", "word_rate", "torchscript",
+                                             "whisper"}));
 }
 
 TEST(Catalogue, EveryDefaultMakesAnExtractor) {
