@@ -88,35 +88,42 @@ std::vector<Fold> labelled_folds(const RidgeProblem& problem, const std::vector<
   return result;
 }
 
+std::optional<std::vector<Index>> folds_of_blocks(const RidgeProblem& problem,
+                                                  const std::vector<Fold>& folds) {
+  if (!whole_blocks(problem, folds)) return std::nullopt;
+  std::vector<Index> fold_of(static_cast<std::size_t>(problem.blocks()), 0);
+  for (std::size_t fold = 0; fold < folds.size(); ++fold) {
+    for (std::size_t block = 0; block < fold_of.size(); ++block) {
+      if (!folds[fold][block].empty()) fold_of[block] = static_cast<Index>(fold);
+    }
+  }
+  return fold_of;
+}
+
 std::vector<Statistics> fold_statistics(const RidgeProblem& problem, const BlockSource& x,
                                         const std::vector<Fold>& folds, LaggedStatistics::Wanted wanted) {
   const auto count = static_cast<Index>(folds.size());
-  if (!whole_blocks(problem, folds)) {
+  const auto group_of = folds_of_blocks(problem, folds);
+  if (!group_of) {
     const Index block = single_block(problem);
     std::vector<Range> rows;
-    std::vector<Index> group_of;
+    std::vector<Index> piece_of;
     for (const Fold& fold : folds) {
-      group_of.push_back(static_cast<Index>(rows.size()));
+      piece_of.push_back(static_cast<Index>(rows.size()));
       rows.push_back(fold[static_cast<std::size_t>(block)]);
     }
     const RowsOf some_x(x, block, rows), some_y(problem.y(), block, rows);
     const Unlagged plain(some_x);
-    return take_all(LaggedStatistics::accumulate(plain, some_y, group_of, count, problem.comm(), wanted),
+    return take_all(LaggedStatistics::accumulate(plain, some_y, piece_of, count, problem.comm(), wanted),
                     plain.design());
-  }
-  std::vector<Index> group_of(static_cast<std::size_t>(problem.blocks()), 0);
-  for (std::size_t fold = 0; fold < folds.size(); ++fold) {
-    for (std::size_t block = 0; block < group_of.size(); ++block) {
-      if (!folds[fold][block].empty()) group_of[block] = static_cast<Index>(fold);
-    }
   }
   if (const auto* lagged = dynamic_cast<const LaggedSource*>(&x)) {
     return take_all(
-        LaggedStatistics::accumulate(*lagged, problem.y(), group_of, count, problem.comm(), wanted),
+        LaggedStatistics::accumulate(*lagged, problem.y(), *group_of, count, problem.comm(), wanted),
         lagged->design());
   }
   const Unlagged plain(x);
-  return take_all(LaggedStatistics::accumulate(plain, problem.y(), group_of, count, problem.comm(), wanted),
+  return take_all(LaggedStatistics::accumulate(plain, problem.y(), *group_of, count, problem.comm(), wanted),
                   plain.design());
 }
 

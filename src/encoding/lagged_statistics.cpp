@@ -8,10 +8,6 @@
 
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/linalg/dense.hpp"
-#include "cinecortex/linalg/product_sum.hpp"
-#include "columns.hpp"
-#include "ridge_problem.hpp"
-#include "stream_ahead.hpp"
 
 namespace cinecortex::encoding {
 namespace {
@@ -22,24 +18,6 @@ std::vector<Index> listed(Range range) {
   return all;
 }
 
-std::vector<Index> ascending(std::vector<Index> delays) {
-  std::sort(delays.begin(), delays.end());
-  return delays;
-}
-
-/// d - d' ≥ 0 of all pairs, ascending.
-std::vector<Index> differences_of(const std::vector<Index>& delays) {
-  std::vector<Index> differences;
-  for (const Index d : delays) {
-    for (const Index e : delays) {
-      if (d >= e) differences.push_back(d - e);
-    }
-  }
-  std::sort(differences.begin(), differences.end());
-  differences.erase(std::unique(differences.begin(), differences.end()), differences.end());
-  return differences;
-}
-
 std::size_t position(const std::vector<Index>& sorted, Index value, const char* what) {
   const auto found = std::lower_bound(sorted.begin(), sorted.end(), value);
   if (found == sorted.end() || *found != value) {
@@ -47,68 +25,6 @@ std::size_t position(const std::vector<Index>& sorted, Index value, const char* 
   }
   return static_cast<std::size_t>(found - sorted.begin());
 }
-
-/// TRs whose feature rows at all delays lie in the run, and not before `lowest`.
-Range interior_times(Range times, Index feature_rows, Index lowest, const std::vector<Index>& delays) {
-  const Index begin = std::max(times.begin, std::max<Index>(lowest, 0) + delays.back());
-  const Index end = std::min(times.end, feature_rows + delays.front());
-  return begin < end ? Range{begin, end} : Range{times.begin, times.begin};
-}
-
-template <class Scalar>
-struct Run {
-  Matrix<Scalar> x;  ///< [L, k]
-  Matrix<Scalar> y;  ///< [rows, t_col]
-};
-
-template <class Scalar>
-Run<Scalar> read_run(const LaggedSource& x, const BlockSource& y, Index block, Range targets) {
-  if constexpr (std::is_same_v<Scalar, float>) {
-    return {x.features_single(block), y.read_single(block, targets)};
-  } else {
-    return {x.features(block), y.read(block, targets)};
-  }
-}
-
-/// Shifts that float32 can hold, so that subtracting them there is the same as subtracting them in float64.
-VectorD representable(const VectorD& shift, bool single) {
-  return single ? VectorD(shift.cast<float>().cast<double>()) : shift;
-}
-
-/// Rows as numbers for a message, and back.
-class Packer {
- public:
-  void put(Index value) { numbers_.push_back(static_cast<double>(value)); }
-  void put(const MatrixD& matrix) {
-    put(matrix.rows());
-    put(matrix.cols());
-    numbers_.insert(numbers_.end(), matrix.data(), matrix.data() + matrix.size());
-  }
-  std::span<const double> numbers() const { return numbers_; }
-
- private:
-  std::vector<double> numbers_;
-};
-
-class Unpacker {
- public:
-  explicit Unpacker(std::span<const double> numbers) : left_(numbers) {}
-  bool done() const { return left_.empty(); }
-  Index index() {
-    const auto value = static_cast<Index>(left_[0]);
-    left_ = left_.subspan(1);
-    return value;
-  }
-  MatrixD matrix() {
-    const Index rows = index(), columns = index();
-    MatrixD values = Eigen::Map<const MatrixD>(left_.data(), rows, columns);
-    left_ = left_.subspan(static_cast<std::size_t>(rows * columns));
-    return values;
-  }
-
- private:
-  std::span<const double> left_;
-};
 
 /// Pairs of rows whose products are added to, or taken from, an inner block of G.
 class RowPairs {
@@ -130,7 +46,33 @@ class RowPairs {
   Index count_ = 0;
 };
 
+void require(bool fits, const char* what) {
+  if (!fits) throw Error(fmt::format("internal: lagged sums with {} of another shape", what));
+}
+
+bool all_of_shape(const std::vector<MatrixD>& matrices, std::size_t count, Index rows, Index columns) {
+  return matrices.size() == count && std::all_of(matrices.begin(), matrices.end(), [&](const MatrixD& m) {
+           return m.rows() == rows && m.cols() == columns;
+         });
+}
+
+void add_each(std::vector<MatrixD>& to, const std::vector<MatrixD>& from) {
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
+}
+
 }  // namespace
+
+std::vector<Index> delay_differences(const std::vector<Index>& delays) {
+  std::vector<Index> differences;
+  for (const Index d : delays) {
+    for (const Index e : delays) {
+      if (d >= e) differences.push_back(d - e);
+    }
+  }
+  std::sort(differences.begin(), differences.end());
+  differences.erase(std::unique(differences.begin(), differences.end()), differences.end());
+  return differences;
+}
 
 MatrixD LaggedSource::read(Index block, Range columns) const {
   const MatrixD rows = design().rows_at(features(block), listed(times(block)), lowest());
@@ -144,217 +86,38 @@ MatrixF LaggedSource::read_single(Index block, Range columns) const {
   return rows.middleCols(columns.begin, columns.size());
 }
 
-/// One group's sums on this rank, while they grow.
-class LaggedAccumulator {
- public:
-  using Edges = LaggedStatistics::Edges;
-
-  LaggedAccumulator(const LaggedStatistics& shape, Index targets)
-      : delays_(shape.delays_),
-        differences_(shape.differences_),
-        has_gram_(shape.has_gram_),
-        gram_(has_gram_ ? shape.components_ : 0),
-        sums_x_(MatrixD::Zero(static_cast<Index>(delays_.size()), shape.components_)),
-        sum_y_(VectorD::Zero(targets)),
-        squares_y_(VectorD::Zero(targets)) {
-    for (std::size_t i = 1; has_gram_ && i < differences_.size(); ++i)
-      autos_.emplace_back(shape.components_, shape.components_);
-    for (std::size_t i = 0; i < delays_.size(); ++i) crosses_.emplace_back(shape.components_, targets);
+LaggedStatistics::LaggedStatistics(LaggedSums sums)
+    : sums_(std::move(sums)), differences_(delay_differences(sums_.delays)) {
+  const Index k = sums_.components, t = sums_.shift_y.size();
+  require(!sums_.delays.empty() && std::is_sorted(sums_.delays.begin(), sums_.delays.end()), "delays");
+  require(sums_.shift_x.size() == k, "shift_x");
+  require(!has_gram() || all_of_shape(sums_.auto_products, differences_.size(), k, k), "auto products");
+  require(all_of_shape(sums_.cross_products, sums_.delays.size(), k, t), "cross products");
+  require(sums_.sums_x.rows() == static_cast<Index>(sums_.delays.size()) && sums_.sums_x.cols() == k,
+          "sums_x");
+  require(sums_.sum_y.size() == t && sums_.squares_y.size() == t, "sums of y");
+  for (const auto& e : sums_.edges) {
+    require(e.head_x.cols() == k && e.tail_x.cols() == k && e.head_y.cols() == t && e.tail_y.cols() == t,
+            "edges");
   }
-
-  /// @param part of parts  the share of the products of features that this rank takes over, in pieces that do not
-  ///                       depend on the number of ranks, and so round alike; `turn` begins with another rank each run
-  template <class Scalar>
-  void add(const Run<Scalar>& run, Index first_time, Range interior, Index turn, Index part, Index parts) {
-    if (interior.empty()) return;
-    const Index first = interior.begin - delays_.back();
-    const Index rows = interior.end - delays_.front() - first;
-    for (std::size_t i = 0; has_gram_ && i < differences_.size(); ++i) {
-      const Index count = rows - differences_[i];
-      for (Index piece = 0; piece * piece_rows < count; ++piece) {
-        if ((piece + turn) % parts != part) continue;
-        const Index begin = first + piece * piece_rows,
-                    size = std::min(piece_rows, count - piece * piece_rows);
-        const auto now = run.x.middleRows(begin, size);
-        if (i == 0) {
-          gram_.add(now);
-        } else {
-          autos_[i - 1].add(now, run.x.middleRows(begin + differences_[i], size));
-        }
-      }
-    }
-    const auto y = run.y.middleRows(interior.begin - first_time, interior.size());
-    for (std::size_t i = 0; i < delays_.size(); ++i) {
-      const auto x = run.x.middleRows(interior.begin - delays_[i], interior.size());
-      crosses_[i].add(x, y);
-      VectorD sums = VectorD::Zero(x.cols());
-      add_column_sums(x, sums);
-      sums_x_.row(static_cast<Index>(i)) += sums.transpose();
-    }
-    add_column_sums(y, sum_y_, squares_y_);
-    interior_rows_ += interior.size();
-  }
-
-  /// Keeps what is needed of a run's rows near its edges.   @pre run.x is not shifted, run.y is.
-  template <class Scalar>
-  void keep_edges(const Run<Scalar>& run, const Edges& place) {
-    Edges edges = place;
-    const Range interior = place.interior;
-    if (interior.empty()) {
-      edges.head_x = run.x.template cast<double>();
-      edges.head_y = run.y.template cast<double>();
-      edges.tail_x = MatrixD(0, run.x.cols());
-      edges.tail_y = MatrixD(0, run.y.cols());
-    } else {
-      const Index head = std::min(place.feature_rows, interior.begin - delays_.front() + 1);
-      edges.tail_begin = std::max<Index>(interior.end - delays_.back() - 1, 0);
-      edges.head_x = run.x.topRows(head).template cast<double>();
-      edges.tail_x = run.x.bottomRows(place.feature_rows - edges.tail_begin).template cast<double>();
-      edges.head_y = run.y.topRows(interior.begin - place.times.begin).template cast<double>();
-      edges.tail_y = run.y.bottomRows(place.times.end - interior.end).template cast<double>();
-    }
-    edges_.push_back(std::move(edges));
-  }
-
-  /// Sums over ranks; everything but the targets owned by others goes to `result`.   Collective: over the problem.
-  void finish(LaggedStatistics& result, const RidgeProblem& problem) {
-    const auto& axis = problem.grid().run_axis();
-    const Range owned = problem.owned();
-    if (has_gram_) result.auto_products_.push_back(gram_.take());
-    for (auto& product : autos_) result.auto_products_.push_back(product.take());
-    for (auto& product : result.auto_products_) problem.comm().sum(numbers(product));
-    for (auto& product : crosses_) {
-      MatrixD sum = product.take();
-      axis.sum(numbers(sum));
-      result.cross_products_.push_back(sum.middleCols(owned.begin, owned.size()));
-    }
-    axis.sum(numbers(sums_x_));
-    axis.sum(numbers(sum_y_));
-    axis.sum(numbers(squares_y_));
-    result.sums_x_ = sums_x_;
-    result.sum_y_ = sum_y_.segment(owned.begin, owned.size());
-    result.squares_y_ = squares_y_.segment(owned.begin, owned.size());
-    result.interior_rows_ = axis.sum(std::int64_t{interior_rows_});
-    result.edges_ = gather_edges(axis, owned);
-  }
-
- private:
-  static constexpr Index piece_rows = 512;
-
-  std::vector<Edges> gather_edges(const parallel::Communicator& axis, Range owned) const {
-    Packer packer;
-    for (const auto& e : edges_) {
-      for (const Index value : {e.block, e.feature_rows, e.lowest, e.times.begin, e.times.end,
-                                e.interior.begin, e.interior.end, e.tail_begin}) {
-        packer.put(value);
-      }
-      for (const MatrixD* matrix : {&e.head_x, &e.tail_x, &e.head_y, &e.tail_y}) packer.put(*matrix);
-    }
-    const auto numbers_of_all = axis.gather(packer.numbers());
-    std::vector<Edges> all;
-    for (Unpacker from(numbers_of_all); !from.done();) {
-      Edges e;
-      e.block = from.index();
-      e.feature_rows = from.index();
-      e.lowest = from.index();
-      e.times.begin = from.index();
-      e.times.end = from.index();
-      e.interior.begin = from.index();
-      e.interior.end = from.index();
-      e.tail_begin = from.index();
-      e.head_x = from.matrix();
-      e.tail_x = from.matrix();
-      e.head_y = from.matrix().middleCols(owned.begin, owned.size());
-      e.tail_y = from.matrix().middleCols(owned.begin, owned.size());
-      all.push_back(std::move(e));
-    }
-    // The order of a sum must not depend on which rank had which run.
-    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.block < b.block; });
-    return all;
-  }
-
-  const std::vector<Index>& delays_;
-  const std::vector<Index>& differences_;
-  bool has_gram_;
-  linalg::GramSum gram_;
-  std::vector<linalg::ProductSum> autos_, crosses_;
-  MatrixD sums_x_;
-  VectorD sum_y_, squares_y_;
-  Index interior_rows_ = 0;
-  std::vector<Edges> edges_;
-};
-
-namespace {
-
-template <class Scalar>
-void stream_runs(const LaggedSource& x, const BlockSource& y, const std::vector<Index>& group_of,
-                 const RidgeProblem& problem, const std::vector<Index>& delays, const VectorD& shift_x,
-                 const VectorD& shift_y, std::vector<LaggedAccumulator>& groups) {
-  const Index part = problem.grid().target_part(), parts = problem.grid().target_parts();
-  stream_ahead(
-      problem, [&](Index block) { return read_run<Scalar>(x, y, block, problem.grid().targets_local()); },
-      [&](Index block, Run<Scalar> run) {
-        LaggedAccumulator& group =
-            groups[static_cast<std::size_t>(group_of[static_cast<std::size_t>(block)])];
-        LaggedAccumulator::Edges place;
-        place.block = block;
-        place.feature_rows = run.x.rows();
-        place.lowest = x.lowest();
-        place.times = x.times(block);
-        place.interior = interior_times(place.times, place.feature_rows, place.lowest, delays);
-        subtract_from_rows(run.y, shift_y);
-        group.keep_edges(run, place);
-        subtract_from_rows(run.x, shift_x);
-        group.add(run, place.times.begin, place.interior, block, part, parts);
-      });
 }
 
-VectorD first_means(const RidgeProblem& problem, const parallel::Communicator& axis, Index columns,
-                    const std::function<MatrixD(Index)>& read) {
-  Index block = 0;
-  while (problem.rows(block) == 0) ++block;
-  VectorD means = VectorD::Zero(columns);
-  parallel::agree(problem.comm(), [&] {
-    constexpr Index enough_rows = 256;
-    if (!axis.root()) return;
-    const MatrixD rows = read(block);
-    means = column_means(rows.topRows(std::min(enough_rows, rows.rows())));
-  });
-  axis.broadcast(numbers(means));
-  return means;
-}
-
-}  // namespace
-
-std::vector<LaggedStatistics> LaggedStatistics::accumulate(const LaggedSource& x, const BlockSource& y,
-                                                           const std::vector<Index>& group_of, Index groups,
-                                                           const parallel::Communicator& comm,
-                                                           Wanted wanted) {
-  const RidgeProblem problem(x, y, comm);
-  const bool single = wanted.single && x.single_precision() && y.single_precision();
-  const Range targets = problem.grid().targets_local();
-  LaggedStatistics shape;
-  shape.delays_ = ascending(x.design().delays());
-  shape.differences_ = differences_of(shape.delays_);
-  shape.components_ = x.components();
-  shape.has_gram_ = wanted.gram;
-  shape.shift_x_ = representable(
-      first_means(problem, comm, x.components(), [&](Index block) { return x.features(block); }), single);
-  const VectorD shift_y = representable(first_means(problem, problem.grid().run_axis(), targets.size(),
-                                                    [&](Index block) { return y.read(block, targets); }),
-                                        single);
-  const Range owned = problem.owned();
-  shape.shift_y_ = shift_y.segment(owned.begin, owned.size());
-
-  std::vector<LaggedAccumulator> sums;
-  sums.reserve(static_cast<std::size_t>(groups));
-  for (Index g = 0; g < groups; ++g) sums.emplace_back(shape, targets.size());
-  const auto stream = single ? stream_runs<float> : stream_runs<double>;
-  stream(x, y, group_of, problem, shape.delays_, shape.shift_x_, shift_y, sums);
-
-  std::vector<LaggedStatistics> result(static_cast<std::size_t>(groups), shape);
-  for (std::size_t g = 0; g < result.size(); ++g) sums[g].finish(result[g], problem);
-  return result;
+LaggedStatistics& LaggedStatistics::operator+=(const LaggedStatistics& other) {
+  const LaggedSums& more = other.sums_;
+  if (sums_.delays != more.delays || sums_.components != more.components || has_gram() != other.has_gram() ||
+      sums_.shift_x != more.shift_x || sums_.shift_y != more.shift_y) {
+    throw Error("internal: lagged sums of other delays, components, targets or shifts do not add up");
+  }
+  add_each(sums_.auto_products, more.auto_products);
+  add_each(sums_.cross_products, more.cross_products);
+  sums_.sums_x += more.sums_x;
+  sums_.sum_y += more.sum_y;
+  sums_.squares_y += more.squares_y;
+  sums_.interior_rows += more.interior_rows;
+  sums_.edges.insert(sums_.edges.end(), more.edges.begin(), more.edges.end());
+  std::sort(sums_.edges.begin(), sums_.edges.end(),
+            [](const auto& a, const auto& b) { return a.block < b.block; });
+  return *this;
 }
 
 void LaggedStatistics::add_inner_gram(const Design& design, Index k, MatrixD& gram) const {
@@ -368,24 +131,24 @@ void LaggedStatistics::add_inner_gram(const Design& design, Index k, MatrixD& gr
   const auto column_of = [&](Index delay) {
     return k * static_cast<Index>(std::find(delays.begin(), delays.end(), delay) - delays.begin());
   };
-  const Index span = delays_.back() - delays_.front();
-  const VectorD shift = shift_x_.head(k);
-  RowPairs added(static_cast<Index>(edges_.size()) * span, k),
-      removed(2 * static_cast<Index>(edges_.size()) * span, k);
+  const Index span = sums_.delays.back() - sums_.delays.front();
+  const VectorD shift = sums_.shift_x.head(k);
+  RowPairs added(static_cast<Index>(sums_.edges.size()) * span, k),
+      removed(2 * static_cast<Index>(sums_.edges.size()) * span, k);
   for (auto& [difference, olders] : diagonals) {
     MatrixD block =
-        auto_products_[position(differences_, difference, "difference of delays")].topLeftCorner(k, k);
+        sums_.auto_products[position(differences_, difference, "difference of delays")].topLeftCorner(k, k);
     // The sum over rows s = t - d of all interior TRs t, from the one over every row that some delay reaches.
-    Index reached = delays_.back();
+    Index reached = sums_.delays.back();
     bool first = true;
     for (const Index d : olders) {
-      for (const auto& e : edges_) {
+      for (const auto& e : sums_.edges) {
         const auto [a, b] = std::pair{e.interior.begin, e.interior.end};
         if (e.interior.empty()) continue;
         const Index offset = e.tail_begin;
         if (first) {
-          removed.put(e.head_x, {a - delays_.back(), a - d}, difference, shift);
-          removed.put(e.tail_x, {b - d - offset, b - delays_.front() - difference - offset}, difference,
+          removed.put(e.head_x, {a - sums_.delays.back(), a - d}, difference, shift);
+          removed.put(e.tail_x, {b - d - offset, b - sums_.delays.front() - difference - offset}, difference,
                       shift);
         } else {
           added.put(e.head_x, {a - d, a - reached}, difference, shift);
@@ -409,7 +172,7 @@ void LaggedStatistics::add_edge_rows(const Design& design, Index k, Statistics& 
   const auto flush = [&] {
     const auto some_x = x.topRows(count);
     const auto some_y = y.topRows(count);
-    if (has_gram_) linalg::add_gram(some_x, statistics.gram);
+    if (has_gram()) linalg::add_gram(some_x, statistics.gram);
     linalg::gemm(true, false, 1.0, some_x, some_y, 1.0, statistics.cross);
     statistics.sum_x += some_x.colwise().sum().transpose();
     statistics.sum_y += some_y.colwise().sum().transpose();
@@ -428,7 +191,7 @@ void LaggedStatistics::add_edge_rows(const Design& design, Index k, Statistics& 
       if (++count == batch) flush();
     }
   };
-  for (const auto& e : edges_) {
+  for (const auto& e : sums_.edges) {
     const Index length = e.feature_rows;
     if (e.interior.empty()) {
       add(e.head_x, e.head_y, 0, e.times.begin, design.rows(length, e.times), e.lowest);
@@ -443,19 +206,19 @@ void LaggedStatistics::add_edge_rows(const Design& design, Index k, Statistics& 
 }
 
 Statistics LaggedStatistics::without_products(const Design& design, Index k) const {
-  if (k < 1 || k > components_) {
-    throw Error(fmt::format("internal: statistics of {} components, but {} are wanted", components_, k));
+  if (k < 1 || k > sums_.components) {
+    throw Error(fmt::format("internal: statistics of {} components, but {} are wanted", sums_.components, k));
   }
   const auto& delays = design.delays();
-  Statistics result{.rows = interior_rows_,
-                    .shift_x = shift_x_.head(k).replicate(static_cast<Index>(delays.size()), 1),
-                    .shift_y = shift_y_,
+  Statistics result{.rows = sums_.interior_rows,
+                    .shift_x = sums_.shift_x.head(k).replicate(static_cast<Index>(delays.size()), 1),
+                    .shift_y = sums_.shift_y,
                     .sum_x = VectorD(design.columns(k)),
-                    .sum_y = sum_y_,
-                    .squares_y = squares_y_};
+                    .sum_y = sums_.sum_y,
+                    .squares_y = sums_.squares_y};
   for (std::size_t i = 0; i < delays.size(); ++i) {
-    const auto at = static_cast<Index>(position(delays_, delays[i], "delay"));
-    result.sum_x.segment(static_cast<Index>(i) * k, k) = sums_x_.row(at).head(k).transpose();
+    const auto at = static_cast<Index>(position(sums_.delays, delays[i], "delay"));
+    result.sum_x.segment(static_cast<Index>(i) * k, k) = sums_.sums_x.row(at).head(k).transpose();
   }
   return result;
 }
@@ -466,24 +229,24 @@ Statistics LaggedStatistics::assemble(const Design& design, Index components) co
   result.cross = MatrixD(result.columns(), result.targets());
   for (std::size_t i = 0; i < delays.size(); ++i) {
     result.cross.middleRows(static_cast<Index>(i) * components, components) =
-        cross_products_[position(delays_, delays[i], "delay")].topRows(components);
+        sums_.cross_products[position(sums_.delays, delays[i], "delay")].topRows(components);
   }
-  if (has_gram_) {
+  if (has_gram()) {
     result.gram = MatrixD::Zero(result.columns(), result.columns());
     add_inner_gram(design, components, result.gram);
   }
   add_edge_rows(design, components, result);
-  if (has_gram_) linalg::mirror_upper(result.gram);
+  if (has_gram()) linalg::mirror_upper(result.gram);
   return result;
 }
 
 Statistics LaggedStatistics::take(const Design& design) && {
-  if (delays_.size() > 1 || design.delays() != delays_) return assemble(design, components_);
-  Statistics result = without_products(design, components_);
-  result.cross = std::move(cross_products_[0]);
-  if (has_gram_) result.gram = std::move(auto_products_[0]);
-  add_edge_rows(design, components_, result);
-  if (has_gram_) linalg::mirror_upper(result.gram);
+  if (sums_.delays.size() > 1 || design.delays() != sums_.delays) return assemble(design, sums_.components);
+  Statistics result = without_products(design, sums_.components);
+  result.cross = std::move(sums_.cross_products[0]);
+  if (has_gram()) result.gram = std::move(sums_.auto_products[0]);
+  add_edge_rows(design, sums_.components, result);
+  if (has_gram()) linalg::mirror_upper(result.gram);
   return result;
 }
 

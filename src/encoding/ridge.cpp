@@ -125,16 +125,19 @@ Statistics sum_of(std::vector<Statistics>& parts) {
 class Solver {
  public:
   Solver(const BlockSource& x, const RidgeOptions& options, Index cache_bytes,
-         const parallel::Communicator& comm)
+         const parallel::Communicator& comm, RidgeSums* sums)
       : x_(x),
         options_(options),
         criterion_(parse_criterion(options.criterion)),
         cache_bytes_(cache_bytes),
-        comm_(comm) {}
+        comm_(comm),
+        sums_(sums) {}
 
-  /// @param alpha  shared by all targets; without it the options decide
-  RidgeFit fit(const BlockSource& y, std::optional<double> alpha) {
+  /// @param y        the targets `columns` of all
+  /// @param alpha    shared by all targets; without it the options decide
+  RidgeFit fit(const BlockSource& y, Range columns, std::optional<double> alpha) {
     const RidgeProblem problem(x_, y, comm_);
+    columns_ = columns;
     const std::vector<Fold> folds = check_blocks(problem);
     std::vector<Statistics> parts;
     const ProjectedTargets targets = project(problem, folds, parts);
@@ -187,7 +190,7 @@ class Solver {
                                   std::vector<Statistics>& parts) {
     const bool first = !form_;
     const bool single = single_ && x_.single_precision() && problem.y().single_precision();
-    parts = fold_statistics(problem, x_, folds, {.gram = first, .single = single});
+    parts = sums_of_rows(problem, folds, {.gram = first, .single = single});
     CentredStatistics total = centre(sum_of(parts));
     if (first) {
       auto form = std::make_unique<PrimalForm>(x_, total, single, comm_);
@@ -204,6 +207,20 @@ class Solver {
       form_ = std::move(form);
     }
     return static_cast<const PrimalForm&>(*form_).project(total);
+  }
+
+  std::vector<Statistics> sums_of_rows(const RidgeProblem& problem, const std::vector<Fold>& folds,
+                                       LaggedStatistics::Wanted wanted) {
+    const auto fold_of = sums_ == nullptr ? std::nullopt : folds_of_blocks(problem, folds);
+    if (!fold_of) return fold_statistics(problem, x_, folds, wanted);
+    auto parts = sums_->of_folds(*fold_of, static_cast<Index>(folds.size()), columns_, wanted);
+    if (parts.empty()) return fold_statistics(problem, x_, folds, wanted);
+    Index rows = 0;
+    for (const auto& part : parts) rows += part.rows;
+    if (rows != problem.rows()) {
+      throw Error(fmt::format("internal: sums of {} rows for a fit of {}", rows, problem.rows()));
+    }
+    return parts;
   }
 
   /// The criterion's value for every alpha and target of this rank: [A, t_owned].
@@ -279,6 +296,8 @@ class Solver {
   Criterion criterion_;
   Index cache_bytes_;
   const parallel::Communicator& comm_;
+  RidgeSums* sums_;
+  Range columns_;  ///< of the targets being fitted
   bool single_ = true;
   std::unique_ptr<SpectralForm> form_;
   std::optional<Leverages> leverages_;
@@ -326,24 +345,26 @@ RidgeFit fit_ridge(const BlockSource& x, const BlockSource& y, const RidgeOption
 
 void fit_ridge(const BlockSource& x, const BlockSource& y, const RidgeOptions& options,
                const RidgeBudget& budget, const parallel::Communicator& comm,
-               const std::function<void(RidgeFit)>& take) {
+               const std::function<void(RidgeFit)>& take, RidgeSums* sums) {
   check(options);
   const Index targets = y.columns();
   const Index most = budget.targets_at_once > 0 ? budget.targets_at_once : std::max<Index>(targets, 1);
   const Index parts = std::max<Index>(1, (targets + most - 1) / most);
-  Solver solver(x, options, budget.cache_bytes, comm);
+  Solver solver(x, options, budget.cache_bytes, comm, sums);
   std::optional<double> shared;
   if (!options.per_target && parts > 1) {
     VectorD total = VectorD::Zero(static_cast<Index>(options.alphas.size()));
     for (Index part = 0; part < parts; ++part) {
-      total += solver.fit(ColumnsOf(y, partition(targets, parts, part)), {}).cv.rowwise().sum();
+      const Range columns = partition(targets, parts, part);
+      total += solver.fit(ColumnsOf(y, columns), columns, {}).cv.rowwise().sum();
     }
     comm.sum(numbers(total));
     shared = solver.best_of(total / static_cast<double>(targets));
   }
   for (Index part = 0; part < parts; ++part) {
     const Range columns = partition(targets, parts, part);
-    RidgeFit fit = parts == 1 ? solver.fit(y, shared) : solver.fit(ColumnsOf(y, columns), shared);
+    RidgeFit fit =
+        parts == 1 ? solver.fit(y, columns, shared) : solver.fit(ColumnsOf(y, columns), columns, shared);
     fit.targets_local = {columns.begin + fit.targets_local.begin, columns.begin + fit.targets_local.end};
     fit.targets_global = targets;
     take(std::move(fit));

@@ -261,11 +261,18 @@ std::vector<SweepScore> sweep(const LaggedSource& x, const BlockSource& y, const
                               Index groups, const std::vector<SweepPoint>& points,
                               const SweepOptions& options, const parallel::Communicator& comm,
                               const std::function<void(Index)>& done) {
-  const bool single = x.single_precision() && y.single_precision();
+  const auto sums = [&](bool single) {
+    return LaggedStatistics::accumulate(x, y, group_of, groups, comm, {.single = single});
+  };
+  return sweep(sums, x.single_precision() && y.single_precision(), points, options, comm, done);
+}
+
+std::vector<SweepScore> sweep(const GroupSums& sums, bool single, const std::vector<SweepPoint>& points,
+                              const SweepOptions& options, const parallel::Communicator& comm,
+                              const std::function<void(Index)>& done) {
   SweepOptions careful = options;
   careful.only_resolved_by_single = single;
-  auto scores =
-      sweep(LaggedStatistics::accumulate(x, y, group_of, groups, comm), points, careful, comm, done);
+  auto scores = sweep(sums(single), points, careful, comm, done);
   std::vector<SweepPoint> again;
   for (std::size_t i = 0; i < scores.size(); ++i) {
     if (scores[i].left_out) again.push_back(points[i]);
@@ -278,8 +285,7 @@ std::vector<SweepScore> sweep(const LaggedSource& x, const BlockSource& y, const
         "float64",
         again.size(), points.size());
   }
-  const auto exact = LaggedStatistics::accumulate(x, y, group_of, groups, comm, {.single = false});
-  auto redone = sweep(exact, again, options, comm);
+  auto redone = sweep(sums(false), again, options, comm);
   std::size_t next = 0;
   for (auto& score : scores) {
     if (!score.left_out) continue;

@@ -26,6 +26,34 @@ class LaggedSource : public BlockSource {
   using BlockSource::read;
 };
 
+/// d - d' ≥ 0 of all pairs of delays, ascending, each once.   Collective: no.
+std::vector<Index> delay_differences(const std::vector<Index>& delays);
+
+/// Sums over the rows of some runs from which the statistics of many designs can be made: what LaggedStatistics holds,
+/// laid open to be kept in a file. x is the same on every rank, y this rank's targets. All sums are about the shifts.
+struct LaggedSums {
+  /// A run's rows near its edges, from which everything that differs between designs is made.
+  struct Edges {
+    Index block = 0, feature_rows = 0, lowest = 0;
+    Range times, interior;   ///< TRs wanted; those whose windows lie inside for all delays
+    Index tail_begin = 0;    ///< feature row of tail_x's first row
+    MatrixD head_x, tail_x;  ///< first and last feature rows [., k], as they are
+    MatrixD head_y, tail_y;  ///< responses at the TRs before and after the interior [., t_local], shifted
+  };
+
+  std::vector<Index> delays;  ///< ascending
+  Index components = 0;       ///< k
+  VectorD shift_x, shift_y;   ///< [k], [t_local]
+  /// For each of delay_differences(delays): [k, k] Σ_s F[s] F[s + difference]ᵀ over the rows that the interior TRs
+  /// reach. Empty where no gram was wanted.
+  std::vector<MatrixD> auto_products;
+  std::vector<MatrixD> cross_products;  ///< for each delay: [k, t_local] over interior TRs
+  MatrixD sums_x;                       ///< [delays, k] over interior TRs
+  VectorD sum_y, squares_y;             ///< [t_local] over interior TRs
+  Index interior_rows = 0;
+  std::vector<Edges> edges;  ///< of each run, by block
+};
+
 /// What the statistics of many designs have in common, accumulated once: any number of leading components, any
 /// subset of the delays, every edge policy. A block of G at delays (d, d') depends, inside a run, on d - d'
 /// alone: L delays cost as many products as they have differences, not L². Rows whose window touches a run's
@@ -54,6 +82,14 @@ class LaggedStatistics {
     return accumulate(x, y, group_of, groups, comm, Wanted{});
   }
 
+  /// Sums as `sums` gave them.   @throws Error unless their shapes fit together.   Collective: no.
+  explicit LaggedStatistics(LaggedSums sums);
+  const LaggedSums& sums() const noexcept { return sums_; }
+
+  /// Adds the sums of other runs.   @throws Error unless delays, components, targets and shifts are the same.
+  /// Collective: no.
+  LaggedStatistics& operator+=(const LaggedStatistics& other);
+
   /// Statistics of a design on the leading components: columns ordered as Design::rows_at orders them.
   /// @pre every delay of `design` is one of delays(); components ≤ components().
   /// @throws Error otherwise.   Collective: no.
@@ -61,37 +97,18 @@ class LaggedStatistics {
   /// The whole of it, and the object is empty afterwards: for a single delay nothing is copied.
   Statistics take(const Design& design) &&;
 
-  const std::vector<Index>& delays() const noexcept { return delays_; }  ///< ascending
-  Index components() const noexcept { return components_; }
+  const std::vector<Index>& delays() const noexcept { return sums_.delays; }  ///< ascending
+  Index components() const noexcept { return sums_.components; }
 
  private:
-  friend class LaggedAccumulator;
-
-  /// A run's rows near its edges, from which everything that differs between designs is made.
-  struct Edges {
-    Index block = 0, feature_rows = 0, lowest = 0;
-    Range times, interior;   ///< TRs wanted; those whose windows lie inside for all delays
-    Index tail_begin = 0;    ///< feature row of tail_x's first row
-    MatrixD head_x, tail_x;  ///< first and last feature rows [., k], as they are
-    MatrixD head_y, tail_y;  ///< responses at the TRs before and after the interior [., t_local], shifted
-  };
-
+  bool has_gram() const noexcept { return !sums_.auto_products.empty(); }
   Statistics without_products(const Design& design, Index components) const;
   /// Upper triangle of G over interior TRs.
   void add_inner_gram(const Design& design, Index components, MatrixD& gram) const;
   void add_edge_rows(const Design& design, Index components, Statistics& statistics) const;
 
-  std::vector<Index> delays_;       ///< ascending
-  std::vector<Index> differences_;  ///< d - d' ≥ 0 of all pairs, ascending
-  Index components_ = 0;
-  VectorD shift_x_, shift_y_;           ///< [k], [t_local]
-  std::vector<MatrixD> auto_products_;  ///< a difference: [k, k] Σ_s F[s] F[s + difference]ᵀ, about shift_x
-  std::vector<MatrixD> cross_products_;  ///< a delay: [k, t_local] over interior TRs
-  MatrixD sums_x_;                       ///< [delays, k] over interior TRs
-  VectorD sum_y_, squares_y_;            ///< [t_local] over interior TRs
-  Index interior_rows_ = 0;
-  bool has_gram_ = true;
-  std::vector<Edges> edges_;  ///< by block
+  LaggedSums sums_;
+  std::vector<Index> differences_;  ///< delay_differences(delays)
 };
 
 }  // namespace cinecortex::encoding

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cinecortex/encoding/block_source.hpp"
+#include "cinecortex/encoding/lagged_statistics.hpp"
 #include "cinecortex/parallel/communicator.hpp"
 
 namespace cinecortex::encoding {
@@ -85,6 +86,20 @@ double ridge_bytes(const RidgeShape& shape, const RidgeBudget& budget);
 /// @throws InputError if even the smallest block of targets needs more: says how much.   Collective: no.
 RidgeBudget ridge_budget(const RidgeShape& shape, double bytes);
 
+/// Sums over a fit's rows from elsewhere: kept by an earlier fit, or accumulated in a way that they can be kept.
+class RidgeSums {
+ public:
+  virtual ~RidgeSums() = default;
+  /// @param fold_of  [blocks of x] fold of each block, 0 … folds - 1; of any value for blocks without rows
+  /// @param targets  columns of y
+  /// @return for each fold the sums of the fit's design, of partition(targets.size(), size, rank) of these targets;
+  ///         gram is empty unless wanted; none at all where these folds cannot be served, which is the same on every
+  ///         rank: then the rows are read
+  /// Collective: over the fit's communicator.
+  virtual std::vector<Statistics> of_folds(const std::vector<Index>& fold_of, Index folds, Range targets,
+                                           LaggedStatistics::Wanted wanted) = 0;
+};
+
 /// Ridge regression with an unpenalised intercept, every alpha from one eigendecomposition, exact
 /// leave-one-out. Directions whose eigenvalue is below λ_max · max(n, p) · eps stay out of the fit for every
 /// alpha; alpha = 0 is ordinary least squares, of minimum norm where that is not unique.
@@ -102,9 +117,10 @@ RidgeFit fit_ridge(const BlockSource& x, const BlockSource& y, const RidgeOption
 
 /// The same, some targets at a time: `take` gets the fits of [0, t) in order, on every rank together, each with this
 /// rank's part of its targets (possibly none). One alpha for all targets costs a second round.
+/// @param sums  where a primal fit's sums come from, instead of the rows; may be null
 /// Collective: over comm.
 void fit_ridge(const BlockSource& x, const BlockSource& y, const RidgeOptions& options,
                const RidgeBudget& budget, const parallel::Communicator& comm,
-               const std::function<void(RidgeFit)>& take);
+               const std::function<void(RidgeFit)>& take, RidgeSums* sums = nullptr);
 
 }  // namespace cinecortex::encoding

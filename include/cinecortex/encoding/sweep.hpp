@@ -52,8 +52,19 @@ std::vector<SweepScore> sweep(const std::vector<LaggedStatistics>& groups,
                               const parallel::Communicator& comm,
                               const std::function<void(Index)>& done = {});
 
-/// The same from the rows, which are read once; a second time, in float64, for the points that float32 products do not
+/// Statistics of each fold group, when they are wanted. Collective: over the sweep's communicator.
+/// @param single  whether products in float32 will do
+using GroupSums = std::function<std::vector<LaggedStatistics>(bool single)>;
+
+/// The same from sums that are asked for once; a second time, in float64, for the points that float32 products do not
 /// resolve (a line of the log says so).
+/// @param single  whether to begin with products in float32
+/// Collective: over comm.
+std::vector<SweepScore> sweep(const GroupSums& sums, bool single, const std::vector<SweepPoint>& points,
+                              const SweepOptions& options, const parallel::Communicator& comm,
+                              const std::function<void(Index)>& done = {});
+
+/// The same from the rows.
 /// @param x         its delays and components are the widest of all points (and the same for parts of a sweep that are
 ///                  to be equal to the bit)
 /// @param group_of  [blocks] fold group of each block
