@@ -56,6 +56,17 @@ bool all_of_shape(const std::vector<MatrixD>& matrices, std::size_t count, Index
          });
 }
 
+void append_columns(MatrixD& to, const MatrixD& more) {
+  const Index before = to.cols();
+  to.conservativeResize(Eigen::NoChange, before + more.cols());
+  to.rightCols(more.cols()) = more;
+}
+
+void append(VectorD& to, const VectorD& more) {
+  to.conservativeResize(to.size() + more.size());
+  to.tail(more.size()) = more;
+}
+
 void add_each(std::vector<MatrixD>& to, const std::vector<MatrixD>& from) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
 }
@@ -72,6 +83,22 @@ std::vector<Index> delay_differences(const std::vector<Index>& delays) {
   std::sort(differences.begin(), differences.end());
   differences.erase(std::unique(differences.begin(), differences.end()), differences.end());
   return differences;
+}
+
+void LaggedSums::append_targets(const LaggedSums& more) {
+  if (delays != more.delays || shift_x != more.shift_x || interior_rows != more.interior_rows ||
+      edges.size() != more.edges.size()) {
+    throw Error("internal: lagged sums of other rows do not stand side by side");
+  }
+  append(shift_y, more.shift_y);
+  append(sum_y, more.sum_y);
+  append(squares_y, more.squares_y);
+  for (std::size_t i = 0; i < cross_products.size(); ++i)
+    append_columns(cross_products[i], more.cross_products[i]);
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    append_columns(edges[i].head_y, more.edges[i].head_y);
+    append_columns(edges[i].tail_y, more.edges[i].tail_y);
+  }
 }
 
 MatrixD LaggedSource::read(Index block, Range columns) const {

@@ -1,29 +1,9 @@
 #pragma once
+#include "cinecortex/encoding/joined_source.hpp"
 #include "cinecortex/encoding/lagged_statistics.hpp"
 
 /// Sources that show another one differently. They keep a reference to it.   Collective: no, all of it.
 namespace cinecortex::encoding {
-
-/// Some columns (targets) only.
-class ColumnsOf final : public BlockSource {
- public:
-  ColumnsOf(const BlockSource& source, Range columns) : source_(source), columns_(columns) {}
-  Index blocks() const override { return source_.blocks(); }
-  Index rows(Index block) const override { return source_.rows(block); }
-  Index columns() const override { return columns_.size(); }
-  MatrixD read(Index block, Range columns) const override { return source_.read(block, moved(columns)); }
-  bool single_precision() const override { return source_.single_precision(); }
-  MatrixF read_single(Index block, Range columns) const override {
-    return source_.read_single(block, moved(columns));
-  }
-  using BlockSource::read;
-  std::string name(Index block) const override { return source_.name(block); }
-
- private:
-  Range moved(Range columns) const { return {columns_.begin + columns.begin, columns_.begin + columns.end}; }
-  const BlockSource& source_;
-  Range columns_;
-};
 
 /// One block cut into several, by rows.
 class RowsOf final : public BlockSource {

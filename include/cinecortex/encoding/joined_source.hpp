@@ -29,6 +29,27 @@ class JoinedSource final : public BlockSource {
   std::vector<Range> parts_columns_;
 };
 
+/// Some columns (targets) of a source, to which it refers.   Collective: no.
+class ColumnsOf final : public BlockSource {
+ public:
+  ColumnsOf(const BlockSource& source, Range columns) : source_(source), columns_(columns) {}
+  Index blocks() const override { return source_.blocks(); }
+  Index rows(Index block) const override { return source_.rows(block); }
+  Index columns() const override { return columns_.size(); }
+  MatrixD read(Index block, Range columns) const override { return source_.read(block, moved(columns)); }
+  bool single_precision() const override { return source_.single_precision(); }
+  MatrixF read_single(Index block, Range columns) const override {
+    return source_.read_single(block, moved(columns));
+  }
+  using BlockSource::read;
+  std::string name(Index block) const override { return source_.name(block); }
+
+ private:
+  Range moved(Range columns) const { return {columns_.begin + columns.begin, columns_.begin + columns.end}; }
+  const BlockSource& source_;
+  Range columns_;
+};
+
 /// Statistics of groups of blocks, each row read once. Products in the data's precision, sums in float64.
 /// Memory per rank: 8 (groups + 1.5) p (p + t_local) bytes and one block of x and y.
 /// @param group_of  [blocks] 0 … groups - 1

@@ -52,6 +52,9 @@ struct LaggedSums {
   VectorD sum_y, squares_y;             ///< [t_local] over interior TRs
   Index interior_rows = 0;
   std::vector<Edges> edges;  ///< of each run, by block
+
+  /// Puts other targets of the same rows behind these.   @throws Error if the rows are not the same. Collective: no.
+  void append_targets(const LaggedSums& more);
 };
 
 /// What the statistics of many designs have in common, accumulated once: any number of leading components, any
