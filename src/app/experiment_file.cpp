@@ -130,10 +130,14 @@ std::vector<stages::SpaceConfig> read_spaces(Section& top, const toml::table& ro
   return spaces;
 }
 
-std::filesystem::path read_output(Section& section, const std::string& name) {
-  const std::string folder = section.text("dir", "out/" + name, "the folder for all outputs");
-  if (folder.empty()) section.fail("dir", "must name a folder");
-  return folder;
+void read_output(Section& section, stages::Experiment& experiment) {
+  experiment.output = section.text("dir", "out/" + experiment.name, "the folder for all outputs");
+  if (experiment.output.empty()) section.fail("dir", "must name a folder");
+  using Policy = stages::StatisticsPolicy;
+  const auto policy = section.choice("statistics", "auto", {"auto", "keep", "none"});
+  experiment.statistics = policy == "auto"   ? Policy::automatic
+                          : policy == "keep" ? Policy::keep
+                                             : Policy::none;
 }
 
 std::string to_text(const toml::table& table) {
@@ -182,8 +186,10 @@ stages::Experiment read_root(toml::table& root, const std::string& place,
   experiment.stack = read_table(top, "stack", place, read_stack);
   experiment.significance = read_table(top, "score", place, read_score);
   experiment.significance.seed = experiment.seed;
-  experiment.output = read_table(top, "output", place,
-                                 [&](Section& section) { return read_output(section, experiment.name); });
+  read_table(top, "output", place, [&](Section& section) {
+    read_output(section, experiment);
+    return true;
+  });
   top.declare("space");
   top.declare("sweep");
   top.refuse_unknown();

@@ -14,6 +14,7 @@ namespace {
 /// Raised when a stage computes something else than it did: old outputs are then redone.
 constexpr const char* features_version = "features-1";
 constexpr const char* pca_version = "pca-1";
+constexpr const char* statistics_version = "statistics-1";
 constexpr const char* ridge_version = "ridge-1";
 constexpr const char* stack_version = "stack-1";
 constexpr const char* predictions_version = "predictions-1";
@@ -129,6 +130,12 @@ std::string Digests::responses(const std::vector<std::string>& role, int subject
     }
   }
   return digest.hex();
+}
+
+std::string Digests::statistics(const SpaceConfig& space, int subject) const {
+  Digest digest;
+  digest.add(statistics_version).add(pca_fit(space)).add(features(space, context_.of(context_.split.base)));
+  return digest.add(responses(context_.split.base, subject)).hex();
 }
 
 std::string Digests::ridge(const SpaceConfig& space, int subject) const {

@@ -30,6 +30,8 @@ class Digests {
   Digests(const Config& config, const Context& context, const FeatureTable& features)
       : config_(config), context_(context), features_(features) {}
   std::string pca(const SpaceConfig& space) const;  ///< of the file, which holds the scores of every run
+  /// Of sums over the base rows, for any design and criterion.
+  std::string statistics(const SpaceConfig& space, int subject) const;
   std::string ridge(const SpaceConfig& space, int subject) const;
   std::string stack(int subject) const;
   std::string predictions(int subject) const;

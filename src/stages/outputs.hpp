@@ -25,6 +25,11 @@ class Outputs {
   path ridge(const std::string& space, int subject) const {
     return root_ / "ridge" / space / subject_file(subject);
   }
+  /// Sums of products in float32, or in float64 where those do not resolve a design.
+  path statistics(const std::string& space, int subject, bool single) const {
+    const auto name = dataset::layout::subject_name(subject) + (single ? ".h5" : "-float64.h5");
+    return root_ / "statistics" / space / name;
+  }
   path stack(int subject) const { return root_ / "stack" / subject_file(subject); }
   path predictions(int subject) const { return root_ / "predictions" / subject_file(subject); }
   path partition(int subject) const { return root_ / "partition" / subject_file(subject); }

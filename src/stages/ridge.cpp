@@ -10,6 +10,7 @@
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/encoding/joined_source.hpp"
 #include "cinecortex/stages/stages.hpp"
+#include "kept_statistics.hpp"
 #include "lagged_scores.hpp"
 #include "model_files.hpp"
 #include "sources.hpp"
@@ -18,15 +19,16 @@ namespace cinecortex::stages {
 namespace {
 
 struct FitRows {
-  std::vector<Presentation> presentations;
-  std::vector<std::vector<Index>> times;
+  std::vector<Presentation> shown;          ///< all that have rows after trimming
+  std::vector<Presentation> presentations;  ///< those of them whose rows the design can predict
+  std::vector<std::vector<Index>> times;    ///< of these
 
-  /// Whether two subjects' fits have the very same design rows.
+  /// Whether two subjects' fits, and statistics, have the very same design rows.
   bool same_design(const FitRows& other) const {
     return times == other.times &&
-           std::equal(presentations.begin(), presentations.end(), other.presentations.begin(),
-                      other.presentations.end(), [](const Presentation& a, const Presentation& b) {
-                        return a.run->id.task == b.run->id.task && a.repeat == b.repeat;
+           std::equal(shown.begin(), shown.end(), other.shown.begin(), other.shown.end(),
+                      [](const Presentation& a, const Presentation& b) {
+                        return a.run->id.task == b.run->id.task && a.repeat == b.repeat && a.rows == b.rows;
                       });
   }
 };
@@ -36,6 +38,7 @@ FitRows fit_rows(const SpaceConfig& space, int subject, const Config& config, co
   FitRows rows;
   const auto runs = with_features(context.with_fmri(context.split.base, subject), features, space.name);
   for (auto& presentation : presentations(runs, subject, config.experiment.data, features)) {
+    if (!trimmed(presentation.rows, config.experiment.data).empty()) rows.shown.push_back(presentation);
     auto times = usable_times(presentation, {&space}, features, config.experiment.data);
     if (times.empty()) continue;
     rows.presentations.push_back(presentation);
@@ -116,7 +119,7 @@ Index fold_count(const encoding::RidgeOptions& options) {
 class CohortFit {
  public:
   CohortFit(const SpaceConfig& space, const ScoreReader& scores, const Config& config, const Context& context,
-            const Cohort& cohort, const parallel::Communicator& comm)
+            const Digests& digests, const Cohort& cohort, const parallel::Communicator& comm)
       : space_(space), config_(config), cohort_(cohort), comm_(comm), options_(config.experiment.ridge) {
     options_.season_of = seasons_of(cohort.rows);
     std::vector<Range> times;
@@ -131,7 +134,10 @@ class CohortFit {
       sides.push_back(responses_.back().get());
     }
     y_ = std::make_unique<encoding::JoinedSource>(std::move(sides));
+    open_statistics(scores, context, digests);
   }
+
+  const KeptStatistics& statistics() const { return *statistics_; }
 
   std::string name() const {
     std::vector<std::string> names;
@@ -149,9 +155,11 @@ class CohortFit {
           file, y_->parts_columns()[i].size(), options_, space_.design,
           Attributes{{digest_attribute, digest}, {"space", space_.name}, {"subject", subject}}, comm_));
     }
-    encoding::fit_ridge(*x_, *y_, options_, budget(), comm_, [&](const encoding::RidgeFit& fit) {
+    const auto add = [&](const encoding::RidgeFit& fit) {
       for (std::size_t i = 0; i < files.size(); ++i) files[i]->add(fit, y_->parts_columns()[i]);
-    });
+    };
+    encoding::fit_ridge(*x_, *y_, options_, fitting_budget(shape_, config_.runtime.memory_bytes, comm_),
+                        comm_, add, statistics_->groups_held() > 0 ? statistics_.get() : nullptr);
     for (std::size_t i = 0; i < files.size(); ++i) {
       files[i]->commit();
       if (comm_.root())
@@ -160,17 +168,41 @@ class CohortFit {
   }
 
  private:
-  encoding::RidgeBudget budget() const {
+  encoding::RidgeShape shape(Index folds) const {
     encoding::RidgeShape shape{.rows = x_->total_rows(),
                                .columns = x_->columns(),
                                .targets = y_->columns(),
                                .alphas = static_cast<Index>(options_.alphas.size()),
-                               .folds = fold_count(options_),
+                               .folds = folds,
                                .ranks = comm_.size()};
     for (Index block = 0; block < x_->blocks(); ++block) {
       shape.block_rows = std::max(shape.block_rows, x_->feature_rows(block));
     }
-    return fitting_budget(shape, config_.runtime.memory_bytes, comm_);
+    return shape;
+  }
+
+  /// Sums are made in more groups where they are kept: unasked only if all targets can then still be fitted at once. A
+  /// dual fit makes none.
+  void open_statistics(const ScoreReader& scores, const Context& context, const Digests& digests) {
+    auto runs = statistics_runs(cohort_.rows.shown, config_.experiment);
+    const Index folds = fold_count(options_);
+    const double memory = comm_.min(config_.runtime.memory_bytes);
+    const bool primal = x_->columns() <= x_->total_rows();
+    const bool roomy =
+        memory <= 0 || encoding::ridge_bytes(shape(std::max(folds, runs.groups.count)), {}) <= memory;
+    std::vector<std::string> fit_runs;
+    for (Index block = 0; block < y_->blocks(); ++block) fit_runs.push_back(y_->name(block));
+    statistics_ = std::make_unique<KeptStatistics>(
+        KeptStatistics::Wanted{
+            .space = space_,
+            .design = space_.design,
+            .components = scores.components(),
+            .subjects = cohort_.subjects,
+            .fit_runs = std::move(fit_runs),
+            .may_read = primal,
+            .may_write = primal && (roomy || config_.experiment.statistics == StatisticsPolicy::keep)},
+        std::move(runs), scores, config_, context, digests, comm_);
+    shape_ = shape(std::max(folds, statistics_->groups_held()));
   }
 
   const SpaceConfig& space_;
@@ -181,6 +213,8 @@ class CohortFit {
   std::unique_ptr<LaggedScores> x_;
   std::vector<std::unique_ptr<ResponseSource>> responses_;  ///< of each subject
   std::unique_ptr<encoding::JoinedSource> y_;               ///< side by side
+  std::unique_ptr<KeptStatistics> statistics_;
+  encoding::RidgeShape shape_;
 };
 
 }  // namespace
@@ -194,6 +228,7 @@ Summary ridge(const Config& config, const parallel::Communicator& comm) {
   Summary summary{.stage = "ridge"};
   const auto total = static_cast<double>(experiment.spaces.size() * context.catalogue.subjects.size());
   Progress progress("ridge", total, "model", config.runtime.progress && comm.root());
+  StatisticsUse use;
   for (const auto& space : experiment.spaces) {
     require_current(context.outputs.pca(space.name), digests.pca(space), "pca", comm);
     const auto scores = parallel::agree(comm, [&] {
@@ -216,14 +251,16 @@ Summary ridge(const Config& config, const parallel::Communicator& comm) {
     }
     for (const auto& cohort : cohorts(missing, experiment.ridge.per_target)) {
       parallel::agree(comm, [] { interrupt::check(); });
-      CohortFit fit(space, *scores, config, context, cohort, comm);
+      CohortFit fit(space, *scores, config, context, digests, cohort, comm);
       naming_failures(fit.name(), [&] { fit.run(file_of); });
+      use.add(fit.statistics());
       progress.add(static_cast<double>(cohort.subjects.size()));
       summary.done += static_cast<Index>(cohort.subjects.size());
     }
   }
   progress.finish();
   summary.details["inputs"] = context.fmri_digests;
+  use.report(summary);
   summary.seconds = clock.seconds();
   return summary;
 }

@@ -7,7 +7,6 @@
 #include <cstdlib>
 
 namespace cinecortex::stages {
-namespace {
 
 std::string block_name(const Presentation& presentation, const DataConfig& data) {
   const auto& task = presentation.run->id.task;
@@ -15,8 +14,6 @@ std::string block_name(const Presentation& presentation, const DataConfig& data)
              ? fmt::format("{} (run-{})", task, presentation.repeat + 1)
              : task;
 }
-
-}  // namespace
 
 template <class Scalar>
 Matrix<Scalar> read_finite(const io::Hdf5Reader& reader, const std::string& path, Range rows, Range columns) {

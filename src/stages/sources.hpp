@@ -67,6 +67,9 @@ struct Presentation {
 std::vector<Presentation> presentations(const std::vector<const dataset::Run*>& runs, int subject,
                                         const DataConfig& data, const FeatureTable& features);
 
+/// The run, and with repeats kept apart which presentation: "life1 (run-2)".
+std::string block_name(const Presentation& presentation, const DataConfig& data);
+
 /// TRs kept for fitting and scoring: [trim, T - trim).
 Range trimmed(Index rows, const DataConfig& data);
 

@@ -9,7 +9,7 @@
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/io/text_file.hpp"
 #include "cinecortex/stages/stages.hpp"
-#include "lagged_scores.hpp"
+#include "kept_statistics.hpp"
 #include "sweep_plot.hpp"
 #include "sweep_table.hpp"
 
@@ -70,9 +70,9 @@ class Sweep {
   }
 
   /// Computes the cases of a share.   Collective: over comm.
-  std::vector<SweepRow> compute(const SweepShare& share) const {
+  std::vector<SweepRow> compute(const SweepShare& share, StatisticsUse& use) const {
     const Unit& unit = units_[share.unit];
-    return naming_failures(unit.name(), [&] { return compute(unit, share.cases); });
+    return naming_failures(unit.name(), [&] { return compute(unit, share.cases, use); });
   }
 
   /// Rows in the order of the experiment: space, subject, configuration.
@@ -109,7 +109,8 @@ class Sweep {
     return swept;
   }
 
-  std::vector<SweepRow> compute(const Unit& unit, const std::vector<std::size_t>& numbers) const {
+  std::vector<SweepRow> compute(const Unit& unit, const std::vector<std::size_t>& numbers,
+                                StatisticsUse& use) const {
     const auto& data = config_.experiment.data;
     const auto& space = *unit.swept->space;
     auto shown = presentations(
@@ -121,20 +122,31 @@ class Sweep {
 
     // The whole unit's delays and components, whatever part of it is wanted: so parts equal the whole to the bit.
     const auto& cases = unit.swept->cases;
-    const LaggedScores x(*unit.swept->scores, widest_design(cases), most_components(cases), data, shown);
-    const ResponseSource y(unit.subject, context_.catalogue.targets.at(unit.subject), data, shown,
-                           all_times(x));
-
+    auto runs = statistics_runs(shown, config_.experiment);
     warn_about_memory(unit, sweep_points(cases), groups.count);
+    const bool roomy =
+        comm_.min(std::int64_t{fits_memory(unit, sweep_points(cases), runs.groups.count)}) == 1;
+    // Parts of a sweep may run side by side, and would write the same file.
+    const bool alone = config_.runtime.sweep_part.parts == 0;
+    KeptStatistics statistics(
+        {.space = space,
+         .design = widest_design(cases),
+         .components = most_components(cases),
+         .subjects = {unit.subject},
+         .fit_runs = runs.names,
+         .may_write = alone && (roomy || config_.experiment.statistics == StatisticsPolicy::keep)},
+        std::move(runs), *unit.swept->scores, config_, context_, digests_, comm_);
     std::vector<SweepCase> tried;
     for (const std::size_t number : numbers) tried.push_back(cases[number]);
     const auto& ridge = config_.experiment.ridge;
     Progress progress(fmt::format("sweep {}", unit.name()), static_cast<double>(tried.size()),
                       "configuration", config_.runtime.progress && comm_.root());
+    const auto sums = [&](bool single) { return statistics.of_folds(groups.of, groups.count, single); };
     auto scores =
-        encoding::sweep(x, y, groups.of, groups.count, sweep_points(tried),
+        encoding::sweep(sums, true, sweep_points(tried),
                         {.alphas = ridge.alphas, .measure = ridge.measure, .per_target = ridge.per_target},
                         comm_, [&](Index done) { progress.set(static_cast<double>(done)); });
+    use.add(statistics);
     std::vector<SweepRow> rows;
     for (std::size_t i = 0; i < tried.size(); ++i) {
       SweepRow row{.space = space.name,
@@ -149,16 +161,24 @@ class Sweep {
     return rows;
   }
 
+  double bytes_of(const Unit& unit, const std::vector<encoding::SweepPoint>& points, Index groups) const {
+    const Index targets = partition(context_.catalogue.targets.at(unit.subject), comm_.size(), 0).size();
+    return encoding::sweep_bytes(points, groups, targets);
+  }
+
+  bool fits_memory(const Unit& unit, const std::vector<encoding::SweepPoint>& points, Index groups) const {
+    const double allowed = config_.runtime.memory_bytes;
+    return allowed <= 0 || bytes_of(unit, points, groups) <= allowed;
+  }
+
   void warn_about_memory(const Unit& unit, const std::vector<encoding::SweepPoint>& points,
                          Index groups) const {
-    const Index targets = partition(context_.catalogue.targets.at(unit.subject), comm_.size(), 0).size();
-    const double bytes = encoding::sweep_bytes(points, groups, targets),
-                 allowed = config_.runtime.memory_bytes;
-    if (!comm_.root() || allowed <= 0 || bytes <= allowed) return;
+    if (!comm_.root() || fits_memory(unit, points, groups)) return;
     log::warn(
         "{}: the sweep may take {} a rank, more than the {} there are: fewer ranks with more threads, fewer "
         "folds, or fewer components take less",
-        unit.name(), format_bytes(bytes), format_bytes(allowed));
+        unit.name(), format_bytes(bytes_of(unit, points, groups)),
+        format_bytes(config_.runtime.memory_bytes));
   }
 
   SweepGroups group(const std::vector<Presentation>& shown) const {
@@ -168,15 +188,6 @@ class Sweep {
       seasons.push_back(presentation.run->id.group());
     }
     return sweep_groups(wanted_.folds, runs, seasons);
-  }
-
-  static std::vector<std::vector<Index>> all_times(const LaggedScores& x) {
-    std::vector<std::vector<Index>> times;
-    for (Index block = 0; block < x.blocks(); ++block) {
-      times.emplace_back();
-      for (Index time = x.times(block).begin; time < x.times(block).end; ++time) times.back().push_back(time);
-    }
-    return times;
   }
 
   const Config& config_;
@@ -192,7 +203,7 @@ class Sweep {
 
 /// Makes one part's file, or keeps it.   Collective: over comm.
 std::vector<SweepRow> make_part(const Sweep& sweep, SweepPart part, const Config& config,
-                                const parallel::Communicator& comm, Summary& summary) {
+                                const parallel::Communicator& comm, Summary& summary, StatisticsUse& use) {
   const auto file = sweep.outputs().sweep_part(part.part, part.parts);
   if (!config.runtime.force && is_current(file, sweep.digest(), comm)) {
     ++summary.kept;
@@ -201,7 +212,7 @@ std::vector<SweepRow> make_part(const Sweep& sweep, SweepPart part, const Config
   std::vector<SweepRow> rows;
   for (const auto& share : sweep.share(part)) {
     parallel::agree(comm, [] { interrupt::check(); });
-    for (auto& row : sweep.compute(share)) rows.push_back(std::move(row));
+    for (auto& row : sweep.compute(share, use)) rows.push_back(std::move(row));
   }
   write_sweep(file, rows, config.experiment.ridge.alphas, {{digest_attribute, sweep.digest()}}, comm);
   parallel::agree(comm, [&] {
@@ -276,11 +287,13 @@ Summary sweep(const Config& config, const parallel::Communicator& comm) {
   const Sweep sweep(config, comm);
   const SweepPart part = config.runtime.sweep_part;
   Summary summary{.stage = "sweep"};
+  StatisticsUse use;
   if (part.part > 0) {
-    const auto rows = make_part(sweep, part, config, comm, summary);
+    const auto rows = make_part(sweep, part, config, comm, summary, use);
     summary.outputs = {sweep.outputs().sweep_part(part.part, part.parts)};
     summary.details["configurations"] = rows.size();
     summary.text = fmt::format("part {} of {}: {} rows of the sweep\n", part.part, part.parts, rows.size());
+    use.report(summary);
     summary.seconds = clock.seconds();
     return summary;
   }
@@ -291,11 +304,12 @@ Summary sweep(const Config& config, const parallel::Communicator& comm) {
   parts_config.runtime.force = config.runtime.force && part.parts == 0;
   std::vector<SweepRow> rows;
   for (Index i = 1; i <= parts; ++i) {
-    for (auto& row : make_part(sweep, {i, parts}, parts_config, comm, summary))
+    for (auto& row : make_part(sweep, {i, parts}, parts_config, comm, summary, use))
       rows.push_back(std::move(row));
   }
   parallel::agree(comm, [&] { sweep.sort_and_check(rows); });
   write_results(sweep, rows, config, comm, summary);
+  use.report(summary);
   summary.seconds = clock.seconds();
   return summary;
 }

@@ -7,6 +7,7 @@
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/stages/stages.hpp"
 #include "extraction_plan.hpp"
+#include "kept_statistics.hpp"
 #include "missing_models.hpp"
 #include "sweep_plan.hpp"
 
@@ -150,6 +151,39 @@ std::string describe_sweep(const Config& config, const Context& context, const E
   return text;
 }
 
+/// What `ridge` keeps of its sums.
+std::string describe_statistics(const Config& config, const Context& context, const ExtractionPlan& plan,
+                                const std::vector<SpacePlan>& spaces) {
+  Index kept = 0;
+  double bytes = 0, largest = 0;
+  for (const auto& p : spaces) {
+    double of_space = 0, largest_of_space = 0;
+    for (const int subject : context.catalogue.subjects) {
+      std::vector<std::string> runs, seasons;
+      for (const auto* run : context.with_fmri(context.split.base, subject)) {
+        if (rows_in(plan, *p.space, run->id.task) == 0) continue;
+        runs.push_back(run->id.task);
+        seasons.push_back(run->id.group());
+      }
+      auto delays = p.space->design.delays();
+      std::reverse(delays.begin(), delays.end());
+      const StatisticsContent content{.delays = delays,
+                                      .components = p.components,
+                                      .runs = runs,
+                                      .group_of = statistics_groups(runs, seasons, config.experiment).of};
+      const double file = statistics_bytes(content, context.catalogue.targets.at(subject));
+      of_space += file;
+      largest_of_space = std::max(largest_of_space, file);
+    }
+    largest = std::max(largest, largest_of_space);
+    if (!keeps_statistics(config.experiment.statistics, largest_of_space)) continue;
+    ++kept;
+    bytes += of_space;
+  }
+  return fmt::format("statistics: kept for {} of {} spaces, {} in all; up to {} a file (output.statistics)\n",
+                     kept, spaces.size(), format_bytes(bytes), format_bytes(largest));
+}
+
 std::string describe(const Config& config, const Context& context, const ExtractionPlan& plan,
                      const std::vector<SpacePlan>& spaces, const parallel::Communicator& comm) {
   const auto& experiment = config.experiment;
@@ -189,6 +223,7 @@ std::string describe(const Config& config, const Context& context, const Extract
   }
   text += fmt::format("ridge: {:.3g} TFLOP in all, {:.3g} a rank; {} a rank at most\n", flops / 1e12,
                       flops / 1e12 / comm.size(), format_bytes(bytes));
+  text += describe_statistics(config, context, plan, spaces);
   text += describe_sweep(config, context, plan, spaces, targets, comm);
   text += fmt::format("outputs: {}\n", experiment.output.string());
   return text;

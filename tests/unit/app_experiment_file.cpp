@@ -63,6 +63,7 @@ TEST(ExperimentFile, FillsInTheDefaultsOfTheMethod) {
   EXPECT_EQ(experiment.significance.block_tr, 10);
   EXPECT_EQ(experiment.significance.seed, 1004u);
   EXPECT_EQ(experiment.output, "out/mine");
+  EXPECT_EQ(experiment.statistics, stages::StatisticsPolicy::automatic);
   ASSERT_EQ(experiment.spaces.size(), 1u);
   const auto& space = experiment.spaces[0];
   EXPECT_EQ(space.pca.options.components, 0);
@@ -110,6 +111,7 @@ permutations = 0
 block_tr = 15
 [output]
 dir = "/tmp/o u t"
+statistics = "keep"
 )";
 
 void expect_same(const stages::Experiment& a, const stages::Experiment& b) {
@@ -133,6 +135,7 @@ void expect_same(const stages::Experiment& a, const stages::Experiment& b) {
   EXPECT_EQ(a.significance.block_tr, b.significance.block_tr);
   EXPECT_EQ(a.significance.seed, b.significance.seed);
   EXPECT_EQ(a.output, b.output);
+  EXPECT_EQ(a.statistics, b.statistics);
   EXPECT_EQ(a.resolved, b.resolved);
   ASSERT_EQ(a.spaces.size(), b.spaces.size());
   for (std::size_t i = 0; i < a.spaces.size(); ++i) {
@@ -171,6 +174,7 @@ TEST(ExperimentFile, ReadsEveryKey) {
   EXPECT_EQ(experiment.significance.block_tr, 15);
   EXPECT_EQ(experiment.significance.seed, 7u);
   EXPECT_EQ(experiment.output, "/tmp/o u t");
+  EXPECT_EQ(experiment.statistics, stages::StatisticsPolicy::keep);
   ASSERT_EQ(experiment.spaces.size(), 2u);
   const auto& motion = experiment.spaces[0];
   EXPECT_EQ(motion.model.tr_s, 2.0);
@@ -305,9 +309,9 @@ TEST(ExperimentFile, IsReadFromDisk) {
 }
 
 TEST(Settings, ReplaceKeysOfTheFile) {
-  const auto experiment =
-      with({"data.tr_s=0.5", "ridge.alphas=[1, 2.5]", "split.base=friends:1-4 figures", "seed=3",
-            "space.words.delay=1", "space.words.pca.components=4", "output.dir=there"});
+  const auto experiment = with({"data.tr_s=0.5", "ridge.alphas=[1, 2.5]", "split.base=friends:1-4 figures",
+                                "seed=3", "space.words.delay=1", "space.words.pca.components=4",
+                                "output.dir=there", "output.statistics=none"});
   EXPECT_EQ(experiment.data.tr_s, 0.5);
   EXPECT_EQ(experiment.ridge.alphas, (std::vector<double>{1, 2.5}));
   EXPECT_EQ(experiment.split.base, "friends:1-4 figures");
@@ -315,6 +319,7 @@ TEST(Settings, ReplaceKeysOfTheFile) {
   EXPECT_EQ(experiment.spaces[0].design.delays(), (std::vector<Index>{3, 2, 1}));
   EXPECT_EQ(experiment.spaces[0].pca.options.components, 4);
   EXPECT_EQ(experiment.output, "there");
+  EXPECT_EQ(experiment.statistics, stages::StatisticsPolicy::none);
   EXPECT_NE(experiment.resolved.find("friends:1-4 figures"), std::string::npos);
 }
 

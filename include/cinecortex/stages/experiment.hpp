@@ -83,6 +83,13 @@ struct SweepPart {
   Index part = 0, parts = 0;
 };
 
+/// Whether the sums that ridge and sweep make of the rows are kept in files. Results differ by rounding at most.
+enum class StatisticsPolicy {
+  automatic,  ///< where a file takes no more than 256 MiB
+  keep,       ///< always
+  none,       ///< neither written nor read
+};
+
 struct Experiment {
   std::string name;
   std::uint64_t seed = 1004;
@@ -94,6 +101,7 @@ struct Experiment {
   encoding::SignificanceOptions significance;  ///< [score]
   std::optional<SweepConfig> sweep;
   std::filesystem::path output;
+  StatisticsPolicy statistics = StatisticsPolicy::automatic;
   std::string resolved;  ///< the experiment as TOML with overrides and defaults, for the manifest
   /// The same TOML with these choices in place of the spaces' own, and without [sweep].
   std::function<std::string(const std::vector<SpaceChoice>&)> with_choices;
