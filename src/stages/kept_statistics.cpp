@@ -311,6 +311,7 @@ void KeptStatistics::keep(const Sums& groups, Range targets, bool single) {
   for (auto& file : files_) file->commit();
   was_written_ = true;
   files_.clear();
+  readers_.reset();  // a second round over the targets finds them
 }
 
 void StatisticsUse::report(Summary& summary) const {

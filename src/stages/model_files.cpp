@@ -13,13 +13,6 @@
 namespace cinecortex::stages {
 namespace {
 
-using io::Stored;
-
-io::DatasetOptions described(const std::string& description, std::vector<std::string> dimensions,
-                             Stored type = Stored::float64) {
-  return {.type = type, .attributes = {{"description", description}}, .dimensions = std::move(dimensions)};
-}
-
 /// Creates [rows, t] and writes this rank's columns.
 void write_columns(io::Hdf5Writer& writer, const std::string& path, const MatrixD& local, Index rows,
                    Index targets_global, Range targets_local, const io::DatasetOptions& options) {
@@ -34,6 +27,11 @@ void write_per_target(io::Hdf5Writer& writer, const std::string& path, const Vec
 }
 
 }  // namespace
+
+io::DatasetOptions described(const std::string& description, std::vector<std::string> dimensions,
+                             io::Stored type) {
+  return {.type = type, .attributes = {{"description", description}}, .dimensions = std::move(dimensions)};
+}
 
 void put_pca(io::Hdf5Writer& writer, const encoding::Pca& pca) {
   writer.put("/mean", pca.mean, described("mean of the fit rows", {"feature"}));

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cinecortex/encoding/design.hpp"
 #include "cinecortex/encoding/pca.hpp"
@@ -17,6 +18,10 @@ using Attributes = std::map<std::string, io::Attribute>;
 
 /// Raised when a reader of older files would misunderstand new ones.
 inline constexpr std::int64_t model_format_version = 1;
+
+/// Numbers with a description and labels, or scales, on their dimensions.
+io::DatasetOptions described(const std::string& description, std::vector<std::string> dimensions,
+                             io::Stored type = io::Stored::float64);
 
 /// Writes mean, scale, components and variances of a PCA into an open file.   Collective: over the writer's ranks.
 void put_pca(io::Hdf5Writer& writer, const encoding::Pca& pca);

@@ -13,11 +13,6 @@ using encoding::LaggedSums;
 using Edges = LaggedSums::Edges;
 using io::Stored;
 
-io::DatasetOptions described(const std::string& description, std::vector<std::string> dimensions,
-                             Stored type = Stored::float64) {
-  return {.type = type, .attributes = {{"description", description}}, .dimensions = std::move(dimensions)};
-}
-
 std::string group_path(Index group) {
   return fmt::format("/groups/{}", group);
 }

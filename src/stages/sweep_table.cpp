@@ -6,23 +6,16 @@
 #include <sstream>
 
 #include "cinecortex/encoding/scores.hpp"
+#include "model_files.hpp"
 
 namespace cinecortex::stages {
 namespace {
-
-using io::Stored;
 
 constexpr const char* kind = "sweep";
 
 /// Where a unit's data sets are.
 std::string group_of(const SweepRow& row) {
   return row.space.empty() ? "" : "/" + row.space + "/" + row.subject;
-}
-
-io::DatasetOptions described(const std::string& description, std::vector<std::string> dimensions) {
-  return {.type = Stored::float64,
-          .attributes = {{"description", description}},
-          .dimensions = std::move(dimensions)};
 }
 
 std::string fold_words(const std::string& by) {
@@ -257,9 +250,7 @@ std::string sweep_report(const std::vector<SweepRow>& rows) {
         *std::find_if(rows.begin(), rows.end(), [&](const SweepRow& row) { return row.space == space; });
     text += fmt::format(
         "{}{} configurations, {} folds ({}); mean held-out r over {} targets{}\n",
-        space.empty() ? "" : space + ": ", count, any.folds,
-        fold_words(any.folds_by),
-        any.targets_global,
+        space.empty() ? "" : space + ": ", count, any.folds, fold_words(any.folds_by), any.targets_global,
         means.front().subjects > 1 ? fmt::format(" and {} subjects", means.front().subjects) : "");
     text += "  components   columns        r   design\n";
     for (const auto& mean : means) {

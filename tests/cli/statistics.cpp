@@ -117,6 +117,15 @@ TEST_F(Statistics, OfOtherInputsAreMadeAnew) {
             Use(3, 0));
 }
 
+TEST_F(Statistics, AreAnnounced) {
+  const auto plan = run_program({"validate", (kept_ / "experiment.toml").string()});
+  ASSERT_EQ(plan.code, 0) << plan.err;
+  EXPECT_NE(plan.out.find("statistics: kept for 3 of 3 spaces"), std::string::npos) << plan.out;
+  const auto none =
+      run_program({"validate", (kept_ / "experiment.toml").string(), "--set", "output.statistics=none"});
+  EXPECT_NE(none.out.find("statistics: kept for 0 of 3 spaces"), std::string::npos) << none.out;
+}
+
 TEST_F(Statistics, PartsOfASweepReadButDoNotWrite) {
   EXPECT_EQ(use("sweep", {"--part", "1/2"}), Use(0, 0));
   EXPECT_EQ(use("sweep"), Use(0, 4));

@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <random>
 
+#include "cinecortex/core/error.hpp"
+#include "cinecortex/encoding/joined_source.hpp"
 #include "cinecortex/encoding/lagged_statistics.hpp"
 #include "cinecortex/encoding/ridge.hpp"
 #include "cinecortex/encoding/ridge_path.hpp"
@@ -165,6 +168,134 @@ TEST(LaggedStatistics, EqualDirectProductsForEveryEdgePolicyAndAnyDelays) {
 TEST(LaggedStatistics, SinglePrecisionDataAreSummedToItsPrecision) {
   for (const Edge edge : {Edge::shift, Edge::zero, Edge::drop}) {
     for (const auto& which : cases()) compare(which, edge, true, 1e-6);
+  }
+}
+
+std::vector<Index> thirds(const BlockSource& x) {
+  std::vector<Index> group_of;
+  for (Index block = 0; block < x.blocks(); ++block) group_of.push_back(block % 3);
+  return group_of;
+}
+
+TEST(LaggedStatistics, OfGroupsAddUpToThoseOfAllRuns) {
+  const auto comm = Communicator::world();
+  const RandomRuns x(Design::fir({0, 2, 3}, Edge::zero), 4, odd_runs(), 5, false);
+  const RandomResponses y(x, 70, false);
+  auto groups = LaggedStatistics::accumulate(x, y, thirds(x), 3, comm);
+  // Out of order, so that runs must be put in order again.
+  LaggedStatistics sum = groups[2];
+  (sum += groups[0]) += groups[1];
+  const auto whole =
+      LaggedStatistics::accumulate(x, y, std::vector<Index>(odd_runs().size(), 0), 1, comm).front();
+  for (std::size_t i = 0; i < whole.sums().edges.size(); ++i) {
+    EXPECT_EQ(sum.sums().edges[i].block, whole.sums().edges[i].block);
+  }
+  const Design design = Design::fir({0, 3}, Edge::shift);
+  const auto got = sum.assemble(design, 3), expected = whole.assemble(design, 3);
+  EXPECT_EQ(got.rows, expected.rows);
+  EXPECT_LT(relative(got.gram, expected.gram), 1e-13);
+  EXPECT_LT(relative(got.cross, expected.cross), 1e-13);
+  EXPECT_LT(relative(got.sum_x, expected.sum_x), 1e-13);
+  EXPECT_LT(relative(got.squares_y, expected.squares_y), 1e-13);
+
+  const RandomRuns other(Design::fir({0, 2}, Edge::zero), 4, odd_runs(), 5, false);
+  EXPECT_THROW(sum += LaggedStatistics::accumulate(other, y, thirds(other), 3, comm).front(), Error);
+}
+
+TEST(LaggedStatistics, RefuseSumsOfOtherShapes) {
+  const auto comm = Communicator::world();
+  const RandomRuns x(Design::fir({0, 2}, Edge::zero), 4, odd_runs(), 5, false);
+  const RandomResponses y(x, 5, false);
+  const auto sums = LaggedStatistics::accumulate(x, y, thirds(x), 3, comm).front().sums();
+  EXPECT_NO_THROW(LaggedStatistics{sums});
+  auto wrong = sums;
+  wrong.auto_products.pop_back();
+  EXPECT_THROW(LaggedStatistics{wrong}, Error);
+  wrong = sums;
+  wrong.shift_y.conservativeResize(sums.shift_y.size() + 1);
+  EXPECT_THROW(LaggedStatistics{wrong}, Error);
+  wrong = sums;
+  wrong.interior_rows += 1;
+  auto more = sums;
+  EXPECT_THROW(more.append_targets(wrong), Error);
+}
+
+/// The same runs, but whoever reads them fails.
+class Unreadable final : public LaggedSource {
+ public:
+  explicit Unreadable(const LaggedSource& runs) : runs_(runs) {}
+  const Design& design() const override { return runs_.design(); }
+  Index components() const override { return runs_.components(); }
+  Index blocks() const override { return runs_.blocks(); }
+  Index feature_rows(Index block) const override { return runs_.feature_rows(block); }
+  Range times(Index block) const override { return runs_.times(block); }
+  Index lowest() const override { return runs_.lowest(); }
+  MatrixD features(Index) const override { throw InputError("a row was read"); }
+  std::string name(Index block) const override { return runs_.name(block); }
+
+ private:
+  const LaggedSource& runs_;
+};
+
+/// Sums of each run by itself, put together as they are asked for.
+class SumsOfRuns final : public RidgeSums {
+ public:
+  SumsOfRuns(const LaggedSource& x, const BlockSource& y, const Communicator& comm)
+      : x_(x), y_(y), comm_(comm) {}
+  std::vector<Statistics> of_folds(const std::vector<Index>& fold_of, Index folds, Range targets,
+                                   LaggedStatistics::Wanted wanted) override {
+    ++asked;
+    const ColumnsOf some(y_, targets);
+    std::vector<Index> each;
+    for (Index block = 0; block < x_.blocks(); ++block) each.push_back(block);
+    const auto runs = LaggedStatistics::accumulate(x_, some, each, x_.blocks(), comm_, wanted);
+    std::vector<std::optional<LaggedStatistics>> sums(static_cast<std::size_t>(folds));
+    for (std::size_t run = 0; run < runs.size(); ++run) {
+      auto& sum = sums[static_cast<std::size_t>(fold_of[run])];
+      if (sum) {
+        *sum += runs[run];
+      } else {
+        sum = runs[run];
+      }
+    }
+    std::vector<Statistics> result;
+    for (auto& sum : sums) result.push_back(std::move(*sum).take(x_.design()));
+    return result;
+  }
+  Index asked = 0;
+
+ private:
+  const LaggedSource& x_;
+  const BlockSource& y_;
+  const Communicator& comm_;
+};
+
+TEST(RidgeSums, ServeAFitWithoutARowWhereItsMethodAllows) {
+  const auto comm = Communicator::world();
+  const RandomRuns x(Design::fir({1, 2}, Edge::zero), 4, odd_runs(), 5, false);
+  const RandomResponses y(x, 131, false);
+  const Unreadable unreadable(x);
+  for (const char* criterion : {"gcv", "kfold:3", "leave-one-season-out", "loo", "leave-one-run-out"}) {
+    SCOPED_TRACE(criterion);
+    const bool needs_rows = std::string(criterion) == "loo" || std::string(criterion) == "leave-one-run-out";
+    const RidgeOptions options{.alphas = {10, 1, 0.1}, .criterion = criterion, .season_of = thirds(x)};
+    const auto expected = fit_ridge(x, y, options, comm);
+    SumsOfRuns sums(x, y, comm);
+    Index parts = 0;
+    const auto compare = [&](const RidgeFit& fit) {
+      const Range mine = fit.targets_local;
+      for (Index v = mine.begin; v < mine.end; ++v) {
+        if (v < expected.targets_local.begin || v >= expected.targets_local.end) continue;
+        const Index a = v - mine.begin, b = v - expected.targets_local.begin;
+        EXPECT_LT(relative(fit.weights.col(a), expected.weights.col(b)), 1e-11);
+        EXPECT_LT(relative(fit.cv.col(a), expected.cv.col(b)), 1e-11);
+      }
+      ++parts;
+    };
+    const LaggedSource& rows = needs_rows ? static_cast<const LaggedSource&>(x) : unreadable;
+    fit_ridge(rows, y, options, {.targets_at_once = 50}, comm, compare, &sums);
+    EXPECT_EQ(parts, 3);
+    EXPECT_EQ(sums.asked, 3);
   }
 }
 
