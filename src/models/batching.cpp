@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "cinecortex/core/error.hpp"
+#include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/core/memory.hpp"
 
@@ -30,6 +31,7 @@ bool is_out_of_memory(const std::exception& error) {
 
 void Batches::run(Index items, const std::function<void(Range)>& work) {
   for (Index begin = 0; begin < items;) {
+    interrupt::check();  // a chunk of TRs through a network takes minutes, more than a job is given to end
     const Range batch{begin, std::min(begin + size_, items)};
     try {
       work(batch);

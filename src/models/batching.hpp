@@ -22,7 +22,7 @@ class Batches {
   Batches(Index size, std::string what) : size_(size), what_(std::move(what)) {}
 
   /// @param work  gets [begin, end) of the items; called again with fewer of the same where memory ran out
-  /// @throws Error where a single item does not fit: says what to do.
+  /// @throws Error where a single item does not fit: says what to do. Interrupted between batches, where asked to stop.
   void run(Index items, const std::function<void(Range)>& work);
 
   Index size() const noexcept { return size_; }  ///< now

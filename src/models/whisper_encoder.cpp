@@ -6,7 +6,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 
 #include "checkpoint.hpp"
@@ -102,10 +101,6 @@ class Block {
   LayerNorm final_layer_norm_;
   Linear fc1_, fc2_;
 };
-
-}  // namespace
-
-namespace {
 
 EncoderShape read_shape(const ConfigJson& config) {
   config.choice("model_type", {"whisper"});
