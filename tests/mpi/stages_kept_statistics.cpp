@@ -82,7 +82,7 @@ class Kept : public ::testing::Test {
     io::Hdf5Writer pca(folder_ / "pca.h5", comm_, {});
     io::Hdf5Writer fmri(folder_ / "fmri.h5", comm_, {});
     const io::DatasetOptions options{.attributes = {{"description", std::string("made up")}}};
-    pca.put("/components", MatrixD::Identity(components, components), options);
+    pca.put("/components", MatrixD(MatrixD::Identity(components, components)), options);
     Index rows = 40;
     for (const char* task : {"s01e01a", "s01e02a", "s02e01a", "s02e02a"}) {
       rows += 7;
