@@ -23,6 +23,7 @@ int scaler_flags(Interpolation interpolation) {
     case Interpolation::bilinear:
       return exact | SWS_BILINEAR;
     case Interpolation::bicubic:
+    case Interpolation::bicubic_pillow:  // of the chroma only
       return exact | SWS_BICUBIC;
   }
   throw Error("internal: unknown interpolation");
@@ -70,9 +71,16 @@ void FrameScaler::prepare(const AVFrame& frame) {
   source_ = source;
   scaled_ = scaled_size(frame);
   const AVPixelFormat wanted = pixel_format(request_.format);
+  const bool resample = request_.interpolation == Interpolation::bicubic_pillow;
+  const Size converted = resample ? Size{frame.width, frame.height} : scaled_;
+  if (resample) {
+    resampler_.emplace(BicubicResampler::Size{frame.height, frame.width},
+                       BicubicResampler::Size{scaled_.height, scaled_.width}, request_.channels());
+    resampled_.resize(static_cast<std::size_t>(Index{scaled_.height} * scaled_.width * request_.channels()));
+  }
   scaler_.reset(sws_getContext(frame.width, frame.height, static_cast<AVPixelFormat>(frame.format),
-                               scaled_.width, scaled_.height, wanted, scaler_flags(request_.interpolation),
-                               nullptr, nullptr, nullptr));
+                               converted.width, converted.height, wanted,
+                               scaler_flags(request_.interpolation), nullptr, nullptr, nullptr));
   if (!scaler_) throw InputError("libswscale cannot convert this movie's pixel format");
   // AVColorSpace and SWS_CS_* share their numbers; unknown ones give libswscale's default, BT.601.
   const int* matrix = sws_getCoefficients(source.matrix);
@@ -81,21 +89,28 @@ void FrameScaler::prepare(const AVFrame& frame) {
   // libswscale wants aligned rows, which a request's pixels do not have.
   av_frame_unref(target_.get());
   target_->format = wanted;
-  target_->width = scaled_.width;
-  target_->height = scaled_.height;
+  target_->width = converted.width;
+  target_->height = converted.height;
   if (av_frame_get_buffer(target_.get(), 0) < 0) throw std::bad_alloc();
 }
 
 void FrameScaler::convert(const AVFrame& frame, std::span<std::uint8_t> pixels) {
   prepare(frame);
   sws_scale(scaler_.get(), frame.data, frame.linesize, 0, frame.height, target_->data, target_->linesize);
+  if (!resampler_) return crop(target_->data[0], target_->linesize[0], pixels);
+  (*resampler_)(target_->data[0], target_->linesize[0], resampled_);
+  crop(resampled_.data(), std::ptrdiff_t{scaled_.width} * request_.channels(), pixels);
+}
+
+void FrameScaler::crop(const std::uint8_t* scaled, std::ptrdiff_t stride_bytes,
+                       std::span<std::uint8_t> pixels) const {
   const auto row_bytes =
       static_cast<std::size_t>(request_.width) * static_cast<std::size_t>(request_.channels());
   const int top = centred(scaled_.height, request_.height);
   const int left = centred(scaled_.width, request_.width);
   for (int row = 0; row < request_.height; ++row) {
-    const std::uint8_t* from = target_->data[0] + std::ptrdiff_t{top + row} * target_->linesize[0] +
-                               std::ptrdiff_t{left} * request_.channels();
+    const std::uint8_t* from =
+        scaled + std::ptrdiff_t{top + row} * stride_bytes + std::ptrdiff_t{left} * request_.channels();
     std::copy_n(from, row_bytes, pixels.data() + static_cast<std::size_t>(row) * row_bytes);
   }
 }

@@ -1,7 +1,10 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <vector>
 
+#include "bicubic_resampler.hpp"
 #include "cinecortex/core/stimulus.hpp"
 #include "ffmpeg.hpp"
 
@@ -10,7 +13,8 @@ namespace cinecortex::dataset::ffmpeg {
 /// Converts decoded frames to the size and pixels of one request. Uses libswscale's accurate paths
 /// (accurate_rnd, full_chroma_int, bitexact), which give the same bytes on every CPU. Colours follow the
 /// frame's own matrix and range (BT.601, limited, where the file does not say, as the ffmpeg program does);
-/// gray8 is the luma stretched to the full range 0 … 255. Pixels are taken as square.
+/// gray8 is the luma stretched to the full range 0 … 255. Pixels are taken as square. With
+/// Interpolation::bicubic_pillow libswscale changes the colours only, and BicubicResampler the size.
 class FrameScaler {
  public:
   explicit FrameScaler(const FrameRequest& request);
@@ -30,12 +34,15 @@ class FrameScaler {
   };
   Size scaled_size(const AVFrame& frame) const;
   void prepare(const AVFrame& frame);
+  void crop(const std::uint8_t* scaled, std::ptrdiff_t stride_bytes, std::span<std::uint8_t> pixels) const;
 
   FrameRequest request_;  ///< without its times
   Source source_;
   Size scaled_;
   Scaler scaler_;
   Frame target_;
+  std::optional<BicubicResampler> resampler_;  ///< of Interpolation::bicubic_pillow
+  std::vector<std::uint8_t> resampled_;        ///< [scaled height, scaled width, channels]
 };
 
 }  // namespace cinecortex::dataset::ffmpeg

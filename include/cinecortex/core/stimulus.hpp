@@ -13,7 +13,12 @@ enum class FrameFit {
   stretch,                 ///< scale to height × width, aspect ratio not kept
   short_side_centre_crop,  ///< short side to min(height, width), then the centre
 };
-enum class Interpolation { area, bilinear, bicubic };
+enum class Interpolation {
+  area,
+  bilinear,
+  bicubic,
+  bicubic_pillow,  ///< the picture as RGB (or gray) at its own size, then resized as Pillow does
+};
 
 /// Frames wanted from a movie, by presentation time: the frame shown at `times_s[i]`, which is the last
 /// one whose time stamp is ≤ it (the first frame, if the movie starts later).
