@@ -102,8 +102,11 @@ class Worker {
     models::Stimulus stimulus{.info = work.info, .frames = frames, .audio = {}, .transcript = {}};
     if (has(needs, Needs::audio)) stimulus.audio = open_->audio().samples;
     if (has(needs, Needs::text)) stimulus.transcript = open_->transcript();
-    std::vector<MatrixF> outputs;
-    for (const auto& reading : group.extractor->readings()) outputs.emplace_back(rows.size(), reading.width);
+    const auto& readings = group.extractor->readings();
+    std::vector<MatrixF> outputs(readings.size());
+    for (const auto& output : group.outputs) {
+      outputs[output.reading].resize(rows.size(), readings[output.reading].width);
+    }
     try {
       group.extractor->extract(stimulus, rows, outputs);
     } catch (const Error&) {

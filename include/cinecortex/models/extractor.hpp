@@ -65,7 +65,8 @@ class Extractor {
   /// @pre rows lies in [0, rows(info)), here and in extract().
   virtual std::optional<FrameRequest> frame_request(const RunInfo& info, Range rows) const;
 
-  /// Computes `rows` of the run: one matrix [rows.size(), width] a reading, already sized.
+  /// Computes `rows` of the run: one matrix [rows.size(), width] a reading, already sized; an empty one of a reading
+  /// that is not wanted.
   /// @throws InputError where the stimulus cannot serve (names the run).
   virtual void extract(const Stimulus& stimulus, Range rows, std::span<MatrixF> outputs) = 0;
 

@@ -62,8 +62,8 @@ class SingleRun {
       if (!audio_) audio_ = movie_->audio();
       stimulus.audio = audio_->samples;
     }
-    std::vector<MatrixF> outputs;
-    for (const auto& output : extractor_->readings()) outputs.emplace_back(rows.size(), output.width);
+    std::vector<MatrixF> outputs(extractor_->readings().size());
+    outputs[reading_].resize(rows.size(), reading().width);
     extractor_->extract(stimulus, rows, outputs);
     return std::move(outputs[reading_]);
   }
