@@ -16,6 +16,9 @@ std::unique_ptr<Extractor> make_audio_energy(const Options& options, const Model
 ModelInfo word_rate_info();
 std::unique_ptr<Extractor> make_word_rate(const Options& options, const ModelConfig& config);
 
+ModelInfo internvl_info();
+std::unique_ptr<Extractor> make_internvl(const Options& options, const ModelConfig& config);
+
 ModelInfo torchscript_info();
 std::unique_ptr<Extractor> make_torchscript(const Options& options, const ModelConfig& config);
 

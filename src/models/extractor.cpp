@@ -23,7 +23,8 @@ std::vector<Entry> entries() {
           {audio_energy_info(), make_audio_energy},
           {word_rate_info(), make_word_rate},
           {torchscript_info(), make_torchscript},
-          {whisper_info(), make_whisper}};
+          {whisper_info(), make_whisper},
+          {internvl_info(), make_internvl}};
 }
 
 std::vector<ModelInfo> infos() {

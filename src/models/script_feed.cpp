@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "cinecortex/core/error.hpp"
+#include "time_grid.hpp"
 
 namespace cinecortex::models {
 namespace {
@@ -43,12 +44,7 @@ class FrameFeed final : public ScriptFeed {
 
   std::optional<FrameRequest> frame_request(Range rows) const override {
     FrameRequest request;
-    for (Index row = rows.begin; row < rows.end; ++row) {
-      for (Index i = 0; i < count_; ++i) {
-        const double part = (static_cast<double>(i) + 0.5) / static_cast<double>(count_);
-        request.times_s.push_back((static_cast<double>(row) + part) * tr_s_);
-      }
-    }
+    request.times_s = midpoints_of_rows(rows, count_, tr_s_);
     request.height = static_cast<int>(height_);
     request.width = static_cast<int>(width_);
     request.fit = crop_ ? FrameFit::short_side_centre_crop : FrameFit::stretch;

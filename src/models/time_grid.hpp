@@ -1,5 +1,6 @@
 #pragma once
 #include <cmath>
+#include <vector>
 
 #include "cinecortex/core/types.hpp"
 
@@ -15,6 +16,18 @@ inline Index first_sample_of_row(Index row, double tr_s, double rate_hz, double 
 inline Range samples_of_rows(Range rows, double tr_s, double rate_hz, double offset = 0) {
   return {first_sample_of_row(rows.begin, tr_s, rate_hz, offset),
           first_sample_of_row(rows.end, tr_s, rate_hz, offset)};
+}
+
+/// Midpoints of `count` equal parts of each TR, in seconds.   Collective: no.
+inline std::vector<double> midpoints_of_rows(Range rows, Index count, double tr_s) {
+  std::vector<double> times_s;
+  for (Index row = rows.begin; row < rows.end; ++row) {
+    for (Index i = 0; i < count; ++i) {
+      const double part = (static_cast<double>(i) + 0.5) / static_cast<double>(count);
+      times_s.push_back((static_cast<double>(row) + part) * tr_s);
+    }
+  }
+  return times_s;
 }
 
 }  // namespace cinecortex::models

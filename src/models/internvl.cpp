@@ -1,0 +1,187 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "batching.hpp"
+#include "catalogue.hpp"
+#include "cinecortex/core/error.hpp"
+#include "internvl_network.hpp"
+#include "internvl_prompt.hpp"
+#include "time_grid.hpp"
+#include "tokenizer.hpp"
+
+namespace cinecortex::models {
+namespace {
+
+using internvl::Network;
+using internvl::Prompt;
+
+/// A vision-language model on the pictures of a TR and the words up to its end: three readings from one pass.
+class InternVl final : public Extractor {
+ public:
+  struct Settings {
+    double tr_s = 0;
+    std::vector<Index> layers;
+    Index frames = 0, tokens = 0, words = 0;
+    Index batch = 0;  ///< TRs whose pictures are encoded at once
+  };
+  InternVl(const Settings& settings, std::unique_ptr<Network> network, Tokenizer tokenizer,
+           const internvl::PictureTokens& picture, std::string identity)
+      : settings_(settings),
+        network_(std::move(network)),
+        tokenizer_(std::move(tokenizer)),
+        picture_(picture),
+        batches_(settings.batch, "model internvl"),
+        identity_(std::move(identity)) {
+    const Index width = network_->width();
+    readings_ = {{.name = "img", .width = settings.frames * width, .columns = {}},
+                 {.name = "text", .width = (1 + std::ssize(settings.layers)) * width, .columns = {}},
+                 {.name = "vit", .width = settings.frames * network_->vision_width(), .columns = {}}};
+  }
+
+  Needs needs() const override { return Needs::frames | Needs::text; }
+  const std::vector<Reading>& readings() const override { return readings_; }
+  std::string identity() const override { return identity_; }
+
+  std::optional<FrameRequest> frame_request(const RunInfo&, Range rows) const override {
+    const int side = static_cast<int>(network_->image_size());
+    return FrameRequest{.times_s = midpoints_of_rows(rows, settings_.frames, settings_.tr_s),
+                        .height = side,
+                        .width = side,
+                        .interpolation = Interpolation::bicubic_pillow};
+  }
+
+  void extract(const Stimulus& stimulus, Range rows, std::span<MatrixF> outputs) override {
+    const Index frames = rows.size() * settings_.frames;
+    if (stimulus.frames == nullptr || stimulus.frames->count != frames) {
+      throw InputError(fmt::format("{}: internvl needs {} frames, but there are {}", stimulus.info.run,
+                                   frames, stimulus.frames == nullptr ? 0 : stimulus.frames->count));
+    }
+    batches_.run(rows.size(), [&](Range batch) {
+      std::vector<Prompt> prompts;
+      for (Index row = batch.begin; row < batch.end; ++row) {
+        prompts.push_back(prompt(stimulus.transcript, rows.begin + row));
+      }
+      const auto part = [&](std::size_t reading) -> ViewF {
+        if (outputs[reading].size() == 0) return outputs[reading];
+        return outputs[reading].middleRows(batch.begin, batch.size());
+      };
+      network_->run(prompts, stimulus.frames->frame(batch.begin * settings_.frames), settings_.layers,
+                    settings_.tokens, {.img = part(0), .text = part(1), .vit = part(2)});
+    });
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      check_finite(stimulus.info, rows, readings_[i].name, outputs[i]);
+  }
+
+ private:
+  Prompt prompt(std::span<const TranscriptRow> transcript, Index row) const {
+    return internvl::make_prompt(internvl::prompt_text(transcript, row, settings_.words), settings_.frames,
+                                 picture_,
+                                 [&](std::string_view text) { return tokenizer_.encode(text, false); });
+  }
+
+  static void check_finite(const RunInfo& info, Range rows, const std::string& reading,
+                           const MatrixF& values) {
+    if (all_finite(values)) return;
+    throw InputError(
+        fmt::format("{}: internvl, reading {}, gave a number that is not finite for TRs {} to {}; allowed: "
+                    "type = \"float32\" or \"bfloat16\", or weights without such numbers",
+                    info.run, reading, rows.begin, rows.end));
+  }
+
+  Settings settings_;
+  std::unique_ptr<Network> network_;
+  Tokenizer tokenizer_;
+  internvl::PictureTokens picture_;
+  Batches batches_;
+  std::string identity_;
+  std::vector<Reading> readings_;
+};
+
+std::vector<Index> wanted_blocks(const Options& options, Index blocks) {
+  std::vector<Index> layers;
+  for (const double layer : options.reals("layers")) {
+    const auto index = static_cast<Index>(layer);
+    if (static_cast<double>(index) != layer ||
+        std::find(layers.begin(), layers.end(), index) != layers.end()) {
+      options.fail("layers", "allowed: whole numbers, each once");
+    }
+    if (index > blocks - 2) {
+      options.fail(
+          "layers",
+          fmt::format("allowed: 0 to {}; the language model has {} blocks, and what follows the last "
+                      "one is always taken",
+                      blocks - 2, blocks));
+    }
+    layers.push_back(index);
+  }
+  return layers;
+}
+
+internvl::PictureTokens picture_tokens(const Tokenizer& tokenizer, const std::filesystem::path& file,
+                                       Index count) {
+  const auto id = [&](const char* token) {
+    if (const auto found = tokenizer.id(token)) return *found;
+    throw InputError(
+        fmt::format("{}: there is no token {}; this is not the tokenizer of InternVL", file.string(), token));
+  };
+  return {.begin = id("<img>"), .context = id("<IMG_CONTEXT>"), .end = id("</img>"), .count = count};
+}
+
+/// On a GPU as many TRs as half of its free memory holds, up to where it is busy; on the CPU one is as fast as several.
+Index automatic_batch(const Network& network, Index frames, const std::string& device) {
+  constexpr std::int64_t most = 16;
+  if (device == "cpu") return 1;
+  return std::clamp<std::int64_t>(free_device_bytes(device) / 2 / network.bytes_per_tr(frames), 1, most);
+}
+
+}  // namespace
+
+ModelInfo internvl_info() {
+  return {
+      .name = "internvl",
+      .help = "InternVL3 on the pictures of the TR and the words up to its end; readings img, text and vit",
+      .needs_weights = true,
+      .options = {
+          reals_option(
+              "layers", {23, 22, 21, 12}, 0, 1023,
+              "text: blocks of the language model, from 0, whose output is taken beside the final norm's"),
+          integer_option("frames", 8, 1, 64, "pictures of a TR, at the midpoints of equal parts"),
+          integer_option("tokens", 10, 1, 1000,
+                         "text: most tokens of the TR's words, from the last, that are averaged"),
+          integer_option("words", 1000, 1, 100000, "words of the prompt, up to the TR's last"), type_option(),
+          integer_option(
+              "batch", 0, 0, 4096,
+              "TRs whose pictures are encoded at once; 0: chosen from free memory on a GPU, 1 on the CPU"),
+          gpus_option(), text_option("adapter", "", "folder of a LoRA adapter (peft) for these weights")}};
+}
+
+std::unique_ptr<Extractor> make_internvl(const Options& options, const ModelConfig& config) {
+  const auto placement = make_placement(config.device, options.text("type"), options.integer("gpus"));
+  const auto file = config.weights / "tokenizer.json";
+  Tokenizer tokenizer(file);
+  auto network = std::make_unique<Network>(internvl::NetworkConfig{
+      .weights = config.weights, .adapter = options.text("adapter"), .placement = placement});
+  InternVl::Settings settings{.tr_s = config.tr_s,
+                              .layers = wanted_blocks(options, network->blocks()),
+                              .frames = options.integer("frames"),
+                              .tokens = options.integer("tokens"),
+                              .words = options.integer("words"),
+                              .batch = options.integer("batch")};
+  const auto picture = picture_tokens(tokenizer, file, network->image_tokens());
+  if (settings.batch == 0) {
+    settings.batch = automatic_batch(*network, settings.frames, placement.devices.front().str());
+  }
+  Digest identity;
+  identity.add("internvl 1").add(config.tr_s).add(network->identity()).add(file_digest(file));
+  identity.add(std::as_bytes(std::span(settings.layers)))
+      .add(settings.frames)
+      .add(settings.tokens)
+      .add(settings.words);
+  identity.add(c10::toString(placement.type));
+  return std::make_unique<InternVl>(settings, std::move(network), std::move(tokenizer), picture,
+                                    identity.hex());
+}
+
+}  // namespace cinecortex::models
