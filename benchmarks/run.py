@@ -2,7 +2,7 @@
 
     python benchmarks/run.py [--quick] [--only PART ...] [--results FOLDER]
 
-Parts: kernels, fits, ridge, pca, motion_energy, whisper, scaling, voxels."""
+Parts: kernels, fits, ridge, pca, motion_energy, whisper, internvl, scaling, voxels."""
 import array
 import csv
 import json
@@ -72,6 +72,11 @@ def whisper(options, facts):
     peer(options, "whisper", *short, packages="torch, transformers, safetensors", listed="requirements-networks.txt")
 
 
+def internvl(options, facts):
+    short = ["--trs", 1, "--first", 1, "--blocks", 2] if options.quick else []
+    peer(options, "internvl", *short, packages="torch, transformers, safetensors", listed="requirements-networks.txt")
+
+
 def mpirun(ranks):
     root = ["--allow-run-as-root"] if os.getuid() == 0 else []
     return ["mpirun", *root, "--oversubscribe", "--bind-to", "none", "-n", str(ranks)]
@@ -138,7 +143,7 @@ def voxels(options, facts):
     subprocess.run(list(map(str, command)), check=True)
 
 
-PARTS = {part.__name__: part for part in (kernels, fits, ridge, pca, motion_energy, whisper, scaling, voxels)}
+PARTS = {part.__name__: part for part in (kernels, fits, ridge, pca, motion_energy, whisper, internvl, scaling, voxels)}
 
 
 def main():
