@@ -25,4 +25,7 @@ std::unique_ptr<Extractor> make_torchscript(const Options& options, const ModelC
 ModelInfo whisper_info();
 std::unique_ptr<Extractor> make_whisper(const Options& options, const ModelConfig& config);
 
+ModelInfo llama_info();
+std::unique_ptr<Extractor> make_llama(const Options& options, const ModelConfig& config);
+
 }  // namespace cinecortex::models

@@ -24,6 +24,7 @@ std::vector<Entry> entries() {
           {word_rate_info(), make_word_rate},
           {torchscript_info(), make_torchscript},
           {whisper_info(), make_whisper},
+          {llama_info(), make_llama},
           {internvl_info(), make_internvl}};
 }
 

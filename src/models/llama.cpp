@@ -1,0 +1,152 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "catalogue.hpp"
+#include "cinecortex/core/error.hpp"
+#include "text_states.hpp"
+#include "text_windows.hpp"
+#include "tokenizer.hpp"
+
+namespace cinecortex::models {
+namespace {
+
+/// States of some layers of a language model at the last tokens of what was said in the run up to the TR.
+class Llama final : public Extractor {
+ public:
+  Llama(Tokenizer tokenizer, TextStates states, Index words, std::string identity)
+      : tokenizer_(std::move(tokenizer)),
+        states_(std::move(states)),
+        words_(words),
+        identity_(std::move(identity)) {
+    readings_.push_back({.name = "", .width = states_.width(), .columns = {}});
+  }
+
+  Needs needs() const override { return Needs::text; }
+  const std::vector<Reading>& readings() const override { return readings_; }
+  std::string identity() const override { return identity_; }
+
+  void extract(const Stimulus& stimulus, Range rows, std::span<MatrixF> outputs) override {
+    if (rows.end > std::ssize(stimulus.transcript)) {
+      throw InputError(fmt::format("{}: llama needs {} transcript rows, but there are {}", stimulus.info.run,
+                                   rows.end, stimulus.transcript.size()));
+    }
+    const TextWindows windows(stimulus.transcript.first(static_cast<std::size_t>(rows.end)), words_);
+    std::vector<TokenSequence> texts;
+    std::vector<Index> text_of_row;
+    for (Index row = rows.begin; row < rows.end; ++row) {
+      if (row == rows.begin || windows.at(row) != windows.at(row - 1))
+        texts.push_back(tokens(stimulus.info, windows.at(row)));
+      text_of_row.push_back(std::ssize(texts) - 1);
+    }
+    MatrixF states(std::ssize(texts), states_.width());
+    compute(stimulus.info, texts, states);
+    for (Index i = 0; i < rows.size(); ++i)
+      outputs[0].row(i) = states.row(text_of_row[static_cast<std::size_t>(i)]);
+    if (!all_finite(states)) {
+      throw InputError(
+          fmt::format("{}: llama gave a number that is not finite for TRs {} to {}; allowed: type = "
+                      "\"float32\" or \"bfloat16\", or weights without such numbers",
+                      stimulus.info.run, rows.begin, rows.end));
+    }
+  }
+
+ private:
+  TokenSequence tokens(const RunInfo& info, std::string_view text) const {
+    auto ids = tokenizer_.encode(text);
+    if (ids.empty())
+      throw InputError(fmt::format("{}: the tokenizer makes nothing of \"{}\"", info.run, text));
+    return ids;
+  }
+
+  void compute(const RunInfo& info, const std::vector<TokenSequence>& texts, MatrixF& states) {
+    try {
+      states_.compute(texts, states);
+    } catch (const InputError& error) {
+      throw InputError(fmt::format("{}: {}", info.run, error.what()));
+    }
+  }
+
+  Tokenizer tokenizer_;
+  TextStates states_;
+  Index words_;
+  std::string identity_;
+  std::vector<Reading> readings_;
+};
+
+std::vector<Index> wanted_layers(const Options& options, Index layers) {
+  std::vector<Index> wanted;
+  for (const double layer : options.reals("layers")) {
+    const auto index = static_cast<Index>(layer);
+    if (static_cast<double>(index) != layer || index > layers ||
+        (!wanted.empty() && index <= wanted.back())) {
+      options.fail("layers",
+                   fmt::format("allowed: whole numbers from 0, the embedding, to {}, ascending", layers));
+    }
+    wanted.push_back(index);
+  }
+  if (wanted.empty()) options.fail("layers", "allowed: at least one");
+  return wanted;
+}
+
+/// Texts of a batch: on the CPU one, which keeps its threads busy; on a GPU what half of the free memory holds.
+Index automatic_batch(const DecoderConfig& config, const Placement& placement, Index words) {
+  if (placement.devices.front().is_cpu()) return 1;
+  constexpr Index tokens_per_word = 2, most = 16;
+  const Index numbers = 12 * config.width + 4 * config.mlp_width + config.cache_width();
+  const Index bytes =
+      words * tokens_per_word * numbers * static_cast<Index>(c10::elementSize(placement.type));
+  return std::clamp<Index>(free_device_bytes(placement.devices.front().str()) / 2 / bytes, 1, most);
+}
+
+Tokenizer open_tokenizer(const std::filesystem::path& weights) {
+  if (!std::filesystem::is_directory(weights)) {
+    throw InputError(
+        fmt::format("{}: weights of model llama are a folder with config.json, safetensors and "
+                    "tokenizer.json",
+                    weights.string()));
+  }
+  return Tokenizer(weights / "tokenizer.json");
+}
+
+}  // namespace
+
+ModelInfo llama_info() {
+  return {
+      .name = "llama",
+      .help = "a language model (Llama, Qwen2, SmolLM2) on the words up to the TR: states at the last tokens",
+      .needs_weights = true,
+      .options = {reals_option("layers", {0, 11, 21, 32}, 0, 10'000,
+                               "hidden states: 0 the embedding, the last after the final norm, ascending"),
+                  integer_option("tokens", 7, 1, 4096,
+                                 "last tokens of the text; the first is repeated in front "
+                                 "where there are fewer"),
+                  integer_option("words", 1000, 1, 1'000'000, "most words of the run's text up to the TR"),
+                  type_option(),
+                  integer_option("batch", 0, 0, 4096,
+                                 "texts at once where none continues another; 0: chosen "
+                                 "from free memory on a GPU, 1 on the CPU"),
+                  gpus_option(),
+                  text_option("adapter", "", "folder of a LoRA adapter (peft) for these weights")}};
+}
+
+std::unique_ptr<Extractor> make_llama(const Options& options, const ModelConfig& config) {
+  auto tokenizer = open_tokenizer(config.weights);
+  const Checkpoint weights(config.weights, options.text("adapter"));
+  const auto sizes = DecoderConfig::read(weights.config());
+  const auto layers = wanted_layers(options, sizes.layers);
+  const auto placement = make_placement(config.device, options.text("type"), options.integer("gpus"));
+  const Index words = options.integer("words");
+  Digest identity;
+  identity.add("llama 1").add(weights.identity()).add(file_digest(config.weights / "tokenizer.json"));
+  identity.add(std::as_bytes(std::span(layers))).add(options.integer("tokens")).add(words);
+  identity.add(c10::toString(placement.type));
+  Decoder decoder(weights, sizes, DecoderNames::find(weights), placement, Decoder::Head::none);
+  const Index batch =
+      options.integer("batch") > 0 ? options.integer("batch") : automatic_batch(sizes, placement, words);
+  TextStates states(std::move(decoder),
+                    {.layers = layers, .tokens = options.integer("tokens"), .batch = batch});
+  return std::make_unique<Llama>(std::move(tokenizer), std::move(states), words, identity.hex());
+}
+
+}  // namespace cinecortex::models
