@@ -2,7 +2,7 @@
 
     python benchmarks/run.py [--quick] [--only PART ...] [--results FOLDER]
 
-Parts: kernels, fits, ridge, pca, motion_energy, whisper, internvl, scaling, voxels."""
+Parts: kernels, fits, ridge, pca, motion_energy, whisper, llama, internvl, scaling, voxels."""
 import array
 import csv
 import json
@@ -70,6 +70,11 @@ def motion_energy(options, facts):
 def whisper(options, facts):
     short = ["--trs", 2, "--batch", 1] if options.quick else []
     peer(options, "whisper", *short, packages="torch, transformers, safetensors", listed="requirements-networks.txt")
+
+
+def llama(options, facts):
+    short = ["--trs", 60, "--words", 3.4, "--every", 5] if options.quick else []
+    peer(options, "llama", *short, packages="torch, transformers, tokenizers, h5py", listed="requirements-networks.txt")
 
 
 def internvl(options, facts):
@@ -143,7 +148,7 @@ def voxels(options, facts):
     subprocess.run(list(map(str, command)), check=True)
 
 
-PARTS = {part.__name__: part for part in (kernels, fits, ridge, pca, motion_energy, whisper, internvl, scaling, voxels)}
+PARTS = {part.__name__: part for part in (kernels, fits, ridge, pca, motion_energy, whisper, llama, internvl, scaling, voxels)}
 
 
 def main():
