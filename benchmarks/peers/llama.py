@@ -45,7 +45,7 @@ def make_transcript(file, trs, words_per_tr):
 def make_weights(folder):
     """8 layers, 256 wide; byte-level BPE of 1000 tokens."""
     import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM
 
     if (folder / "tokenizer.json").exists():
@@ -56,6 +56,7 @@ def make_weights(folder):
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(vocab_size=1000, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
     tokenizer.train_from_iterator([" " + word for word in VOCABULARY + [word.capitalize() for word in VOCABULARY]], trainer)
     tokenizer.save(str(folder / "tokenizer.json"))
