@@ -123,11 +123,14 @@ void add_gram(const ConstViewD& a, ViewD c) {
               leading(a), 1.0, c.data(), leading(c));
 }
 
-void add_gram(const ConstViewF& a, ViewF c) {
+void put_gram(const ConstViewF& a, ViewF c) {
   check_gram(a, c);
-  if (a.size() == 0) return;
+  if (a.size() == 0) {
+    c.setZero();
+    return;
+  }
   cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, blas_size(a.cols()), blas_size(a.rows()), 1.0F, a.data(),
-              leading(a), 1.0F, c.data(), leading(c));
+              leading(a), 0.0F, c.data(), leading(c));
 }
 
 void mirror_upper(ViewD c) {

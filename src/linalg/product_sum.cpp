@@ -72,9 +72,9 @@ void GramSum::add(const ConstViewF& a) {
   if (a.rows() == 0) return;
   if (on_device_) return on_device_->add(a, a);
   if (total_.size() == 0) return;
+  recent_.resize(total_.rows(), total_.cols());
   for (Index row = 0; row < a.rows(); row += most_rows) {
-    recent_.setZero(total_.rows(), total_.cols());
-    add_gram(a.middleRows(row, std::min(most_rows, a.rows() - row)), recent_);
+    put_gram(a.middleRows(row, std::min(most_rows, a.rows() - row)), recent_);
     move_sum(recent_, total_, [](Index i) { return i; });
   }
 }

@@ -22,7 +22,8 @@ void gemm(bool transpose_a, bool transpose_b, float alpha, const ConstViewF& a, 
 
 /// c += aᵀ a, upper triangle only ([p, p] from a [n, p]). @throws Error if the shapes do not fit, as gemm.
 void add_gram(const ConstViewD& a, ViewD c);
-void add_gram(const ConstViewF& a, ViewF c);
+/// c = aᵀ a, upper triangle only; what lies below is left as it is.
+void put_gram(const ConstViewF& a, ViewF c);
 void mirror_upper(ViewD c);  ///< copies the upper triangle to the lower
 
 struct EigenPairs {
