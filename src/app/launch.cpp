@@ -15,11 +15,15 @@
 namespace cinecortex::app {
 
 void prepare_environment() {
+  constexpr int keep_what_is_set = 0;
   const char* ranks_on_node = std::getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
   if (ranks_on_node && std::atol(ranks_on_node) > sysconf(_SC_NPROCESSORS_ONLN)) {
-    constexpr int keep_what_is_set = 0;
     setenv("OMPI_MCA_mpi_yield_when_idle", "1", keep_what_is_set);
   }
+  // Started without a launcher, Open MPI would start a daemon first, as if more processes were to come: 0.2 s.
+  const bool launched =
+      std::getenv("OMPI_COMM_WORLD_SIZE") || std::getenv("PMIX_RANK") || std::getenv("PMI_RANK");
+  if (!launched) setenv("OMPI_MCA_ess_singleton_isolated", "1", keep_what_is_set);
 }
 
 int fair_threads(const parallel::Communicator& comm) {
