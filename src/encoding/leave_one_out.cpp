@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <optional>
+#include <span>
 
 #include "alpha_family.hpp"
 #include "cinecortex/linalg/dense.hpp"
@@ -21,7 +23,8 @@
 namespace cinecortex::encoding {
 namespace {
 
-constexpr Index strip = 32;  ///< targets that are summed side by side, in registers
+constexpr Index strip = 32;        ///< targets that are summed side by side, in registers
+constexpr Index tile = 4 * strip;  ///< targets that are multiplied together
 
 /// What one strip of targets adds: residual e_a = y - Σ_r coefficient(a, r) p_r, times the row's weight, squared.
 template <class Scalar>
@@ -76,38 +79,51 @@ CINECORTEX_ANY_PROCESSOR void add_squares(const StripWork<double>& work) {
   add_strip(work);
 }
 
-/// U² as numbers for sums in float64.
-template <class Scalar>
-MatrixD squares_of(const Matrix<Scalar>& u) {
-  return u.template cast<double>().cwiseAbs2();
-}
-
-/// 1 - h for the rows of one block: what no alpha reaches, and what shrinking leaves.
-MatrixD gaps_of(const MatrixD& squared, const VectorD& values, const std::vector<double>& alphas,
-                Index rows_global) {
-  const auto count = static_cast<Index>(alphas.size());
-  MatrixD shapes(squared.cols(), count);
-  VectorD factors(count);
-  for (Index a = 0; a < count; ++a) {
-    const Shrinkage shrinkage(values, alphas[static_cast<std::size_t>(a)]);
-    if (values.size() > 0) shapes.col(a) = shrinkage.shape;
-    factors[a] = shrinkage.factor;
+/// 1 - h of rows of U at every alpha: what no alpha reaches, and what shrinking leaves.
+class Gaps {
+ public:
+  Gaps(const VectorD& values, const std::vector<double>& alphas, Index rows_global)
+      : shapes_(values.size(), static_cast<Index>(alphas.size())),
+        factors_(shapes_.cols()),
+        rows_global_(static_cast<double>(rows_global)) {
+    for (Index a = 0; a < shapes_.cols(); ++a) {
+      const Shrinkage shrinkage(values, alphas[static_cast<std::size_t>(a)]);
+      if (values.size() > 0) shapes_.col(a) = shrinkage.shape;
+      factors_[a] = shrinkage.factor;
+    }
   }
-  MatrixD gaps = MatrixD::Zero(squared.rows(), count);
-  linalg::gemm(false, false, 1.0, squared, shapes, 0.0, gaps);
-  gaps = gaps * factors.asDiagonal();
-  const VectorD rest =
-      (1.0 - 1.0 / static_cast<double>(rows_global) - squared.rowwise().sum().array()).matrix();
-  gaps.colwise() += rest;
-  return gaps;
-}
 
-/// How alphas share terms for one grid column's targets, and how far the shared form can be off.
+  /// Squares are float64; strips of rows keep them in the cache.
+  template <class Scalar>
+  void put(const Matrix<Scalar>& u, ViewD to) const {
+    constexpr Index strip_rows = 64;
+    parallel::for_each_in_threads((u.rows() + strip_rows - 1) / strip_rows, [&](Index i) {
+      const Index begin = i * strip_rows, rows = std::min(strip_rows, u.rows() - begin);
+      const MatrixD squared = u.middleRows(begin, rows).template cast<double>().cwiseAbs2();
+      MatrixD gaps = MatrixD::Zero(rows, shapes_.cols());
+      linalg::gemm(false, false, 1.0, squared, shapes_, 0.0, gaps);
+      gaps = gaps * factors_.asDiagonal();
+      const VectorD rest = (1.0 - 1.0 / rows_global_ - squared.rowwise().sum().array()).matrix();
+      gaps.colwise() += rest;
+      to.middleRows(begin, rows) = gaps;
+    });
+  }
+
+ private:
+  MatrixD shapes_;
+  VectorD factors_;
+  double rows_global_;
+};
+
+/// How alphas share terms for one grid column's targets, and how far the shared form can be off. Each target needs as
+/// many terms as certify its own curve; they are taken in the order of that number, in tiles.
 struct SharedTerms {
-  MatrixD factors;       ///< [r, R]: p_r = U (factors_r ∘ ŷ)
-  MatrixD coefficients;  ///< [A, R]
-  MatrixD correction;    ///< [A, t_col] to add to the sums: the part of the error that is known
-  double bound = 0;      ///< largest relative error left, over alphas and targets
+  MatrixD factors;           ///< [r, R]: p_r = U (factors_r ∘ ŷ)
+  MatrixD coefficients;      ///< [A, R]
+  std::vector<Index> order;  ///< [t_col] targets by the number of terms they need
+  std::vector<Index> terms;  ///< [t_col] in this order: that of the tile's most demanding target
+  MatrixD correction;        ///< [A, t_col] to add to the sums: the part of the error that is known
+  double bound = 0;          ///< largest relative error left, over alphas and targets
 };
 
 /// The squares' weights 1/(1-h)² over all rows that are not hard, middle ± spread: [A] each.
@@ -136,16 +152,12 @@ WeightRange weight_range(const Leverages& leverages) {
   return range;
 }
 
-/// Chooses the number of terms: as few as certify `tolerance`.
+/// Chooses the terms and how many of them each target needs: as few as certify `tolerance`.
 class TermChooser {
  public:
   TermChooser(const SpectralForm& form, const MatrixD& projection, const VectorD& squares_y,
               const std::vector<double>& alphas, const WeightRange& weights)
-      : values_(form.values()),
-        weights_(weights),
-        squared_(projection.cwiseAbs2()),
-        family_(values_, alphas, values_.cwiseProduct(squared_.rowwise().sum().cwiseSqrt()),
-                VectorD::Ones(static_cast<Index>(alphas.size()))) {
+      : values_(form.values()), weights_(weights), squared_(projection.cwiseAbs2()) {
     const auto count = static_cast<Index>(alphas.size());
     unexplained_ = MatrixD(values_.size(), count);  // 1 - λ/(λ+α)
     for (Index a = 0; a < count; ++a) {
@@ -155,61 +167,133 @@ class TermChooser {
     const VectorD out_of_reach = (squares_y - squared_.colwise().sum().transpose()).cwiseMax(0.0);
     residual_squares_ = products(unexplained_.cwiseAbs2());
     residual_squares_.rowwise() += out_of_reach.transpose();
+    family_.emplace(best_family(alphas));
   }
 
   SharedTerms choose(double tolerance) const {
-    for (Index terms = std::min<Index>(3, family_.most_terms());; ++terms) {
-      SharedTerms shared = with(terms);
-      if (shared.bound <= tolerance || terms == family_.most_terms()) return shared;
+    const std::vector<Index> needed = terms_needed(tolerance);
+    SharedTerms shared;
+    shared.order.resize(needed.size());
+    std::iota(shared.order.begin(), shared.order.end(), 0);
+    std::stable_sort(shared.order.begin(), shared.order.end(),
+                     [&](Index a, Index b) { return of(needed, a) < of(needed, b); });
+    shared.terms.resize(needed.size());
+    const auto targets = static_cast<Index>(needed.size());
+    for (Index i = 0; i < targets; ++i) {
+      const Index last_of_tile = std::min(targets, (i / tile + 1) * tile) - 1;
+      shared.terms[static_cast<std::size_t>(i)] = of(needed, of(shared.order, last_of_tile));
     }
+    correct(shared);
+    const Index most = shared.terms.empty() ? 0 : shared.terms.back();
+    shared.factors = values_.asDiagonal() * family_->factors(most);
+    shared.coefficients = family_->coefficients(most).transpose();
+    return shared;
   }
 
  private:
+  /// What a number of terms leaves of each alpha and target.
+  struct Rest {
+    MatrixD wrong;  ///< ‖Δe‖² [A, t]
+    MatrixD along;  ///< e·Δe [A, t]
+  };
+
+  static Index of(const std::vector<Index>& list, Index i) { return list[static_cast<std::size_t>(i)]; }
+
   MatrixD products(const MatrixD& of_values) const {
     MatrixD result = MatrixD::Zero(of_values.cols(), squared_.cols());
     linalg::gemm(true, false, 1.0, of_values, squared_, 0.0, result);
     return result;
   }
 
-  SharedTerms with(Index terms) const {
-    const MatrixD rest = values_.asDiagonal() * family_.rest(terms);  // what the shared fit lacks
-    const MatrixD wrong = products(rest.cwiseAbs2());                 // ‖Δe‖² [A, t]
-    const MatrixD along = products(rest.cwiseProduct(unexplained_));  // e·Δe
-    SharedTerms shared{values_.asDiagonal() * family_.factors(terms), family_.coefficients(terms).transpose(),
-                       MatrixD(wrong.rows(), wrong.cols()), 0};
-    for (Index a = 0; a < wrong.rows(); ++a) {
-      for (Index v = 0; v < wrong.cols(); ++v) {
+  /// The family whose truncation costs least where it counts: the bound of a target at an alpha is
+  /// 2 · spread · ‖Δe‖ / ‖e‖.
+  AlphaFamily best_family(const std::vector<double>& alphas) const {
+    const Index targets = squared_.cols();
+    VectorD scale = VectorD::Zero(targets);  // 1/‖e‖² at the alpha of the least residual
+    VectorD columns = VectorD::Zero(residual_squares_.rows());
+    for (Index v = 0; v < targets; ++v) {
+      const double least = residual_squares_.col(v).minCoeff();
+      if (least <= 0) continue;
+      scale[v] = 1 / least;
+      for (Index a = 0; a < columns.size(); ++a) columns[a] += std::sqrt(least / residual_squares_(a, v));
+    }
+    const bool any = (scale.array() > 0).any();
+    const VectorD power = any ? VectorD(squared_ * scale) : VectorD(squared_.rowwise().sum());
+    columns = any ? VectorD(columns.cwiseProduct(weights_.spread)) : VectorD::Ones(columns.size());
+    return AlphaFamily(values_, alphas, values_.cwiseProduct(power.cwiseSqrt()), columns);
+  }
+
+  Rest rest_of(Index terms) const {
+    const MatrixD rest = values_.asDiagonal() * family_->rest(terms);
+    return {products(rest.cwiseAbs2()), products(rest.cwiseProduct(unexplained_))};
+  }
+
+  /// The largest relative error of a target's curve after the correction.
+  double bound(const Rest& rest, Index target) const {
+    double largest = 0;
+    for (Index a = 0; a < rest.wrong.rows(); ++a) {
+      const double exact = residual_squares_(a, target);  // at most, since no weight is below 1
+      const double wrong = rest.wrong(a, target);
+      const double off = weights_.spread[a] * (2 * std::sqrt(exact * wrong) + wrong);
+      if (off > 0) largest = std::max(largest, exact > 0 ? off / exact : 1.0);
+    }
+    return largest;
+  }
+
+  std::vector<Index> terms_needed(double tolerance) const {
+    const Index most = family_->most_terms();
+    std::vector<Index> needed(static_cast<std::size_t>(squared_.cols()), most);
+    std::vector<Index> open(needed.size());
+    std::iota(open.begin(), open.end(), 0);
+    for (Index terms = std::min<Index>(3, most); terms < most && !open.empty(); ++terms) {
+      const Rest rest = rest_of(terms);
+      std::erase_if(open, [&](Index target) {
+        if (bound(rest, target) > tolerance) return false;
+        needed[static_cast<std::size_t>(target)] = terms;
+        return true;
+      });
+    }
+    return needed;
+  }
+
+  void correct(SharedTerms& shared) const {
+    shared.correction = MatrixD::Zero(residual_squares_.rows(), squared_.cols());
+    for (std::size_t i = 0; i < shared.order.size();) {
+      const Index terms = shared.terms[i];
+      const Rest rest = rest_of(terms);
+      for (; i < shared.order.size() && shared.terms[i] == terms; ++i) {
+        const Index target = shared.order[i];
         // With the middle weight for every row the error would be just this; what is left is its spread.
-        shared.correction(a, v) = -weights_.middle[a] * (2 * along(a, v) + wrong(a, v));
-        const double exact = residual_squares_(a, v);  // at most, since no weight is below 1
-        const double off =
-            weights_.spread[a] * (2 * std::sqrt(residual_squares_(a, v) * wrong(a, v)) + wrong(a, v));
-        if (off > 0) shared.bound = std::max(shared.bound, exact > 0 ? off / exact : 1.0);
+        shared.correction.col(target) =
+            -weights_.middle.cwiseProduct(2 * rest.along.col(target) + rest.wrong.col(target));
+        shared.bound = std::max(shared.bound, bound(rest, target));
       }
     }
-    return shared;
   }
 
   const VectorD& values_;
   const WeightRange& weights_;
   MatrixD squared_;  ///< ŷ² [r, t]
-  AlphaFamily family_;
+  std::optional<AlphaFamily> family_;
   MatrixD unexplained_;       ///< [r, A]
   MatrixD residual_squares_;  ///< ‖e‖² [A, t]
 };
 
-/// Rows that wait to be multiplied together: one run's rows are too few to fill the processor.
+/// Sums weighted squares over rows. Blocks of few rows wait to be multiplied together, for they would not fill the
+/// processor.
 template <class Scalar>
 class RowPass {
  public:
   RowPass(const SharedTerms& shared, const MatrixD& projection, Index alphas)
       : shared_(shared),
-        projection_(projection),
-        coefficients_(shared.coefficients.template cast<Scalar>()),
+        projection_(projection(Eigen::all, shared.order).template cast<Scalar>()),
+        factors_(shared.factors.template cast<Scalar>()),
         alphas_(alphas),
         sums_(MatrixD::Zero(alphas, projection.cols())) {}
 
   void add(const Matrix<Scalar>& u, const Matrix<Scalar>& y, const MatrixD& gaps) {
+    const Matrix<Scalar> weights = gaps.cwiseInverse().template cast<Scalar>();
+    if (count_ == 0 && u.rows() >= enough_rows) return multiply(u, y, weights);
     if (count_ + u.rows() > u_.rows()) {
       u_.conservativeResize(count_ + u.rows(), u.cols());
       y_.conservativeResize(count_ + u.rows(), y.cols());
@@ -217,11 +301,12 @@ class RowPass {
     }
     u_.middleRows(count_, u.rows()) = u;
     y_.middleRows(count_, u.rows()) = y;
-    weights_.middleRows(count_, u.rows()) = gaps.cwiseInverse().template cast<Scalar>();
+    weights_.middleRows(count_, u.rows()) = weights;
     count_ += u.rows();
     if (count_ >= enough_rows) flush();
   }
 
+  /// [A, t_col], targets as the source has them.
   MatrixD& finish() {
     flush();
     return sums_;
@@ -229,56 +314,76 @@ class RowPass {
 
  private:
   static constexpr Index enough_rows = 1536;
-  static constexpr Index tile = 4 * strip;
 
   void flush() {
-    if (count_ == 0) return;
-    const Index targets = projection_.cols();
-    for (Index begin = 0; begin < targets; begin += tile) {
-      add_tile({begin, std::min(targets, begin + tile)});
-    }
+    if (count_ > 0) multiply(u_.topRows(count_), y_.topRows(count_), weights_.topRows(count_));
     count_ = 0;
   }
 
-  void add_tile(Range columns) {
-    const Index terms = coefficients_.cols(), rank = projection_.rows();
-    const Index width = (columns.size() + strip - 1) / strip * strip;
-    Matrix<Scalar> scaled = Matrix<Scalar>::Zero(rank, terms * width);
-    for (Index r = 0; r < terms; ++r) {
-      scaled.middleCols(r * width, columns.size()) =
-          (shared_.factors.col(r).asDiagonal() * projection_.middleCols(columns.begin, columns.size()))
-              .template cast<Scalar>();
+  using Rows = Eigen::Ref<const Matrix<Scalar>>;
+
+  void multiply(const Rows& u, const Rows& y, const Rows& weights) {
+    const Index targets = projection_.cols();
+    for (Index begin = 0; begin < targets; begin += tile) {
+      add_tile(u, y, weights, {begin, std::min(targets, begin + tile)});
     }
-    products_.resize(count_, terms * width);
-    linalg::gemm(false, false, Scalar{1}, u_.topRows(count_), scaled, Scalar{0}, products_);
-    tile_y_.setZero(count_, width);
-    tile_y_.leftCols(columns.size()) = y_.block(0, columns.begin, count_, columns.size());
+  }
+
+  /// The tile's projections times each term's factors, side by side.
+  void scale(Range columns, Index terms, Index width) {
+    scaled_.resize(projection_.rows(), terms * width);
+    constexpr Index some = 128;
+    parallel::for_each_in_threads((scaled_.rows() + some - 1) / some, [&](Index i) {
+      for (Index j = i * some; j < std::min(scaled_.rows(), (i + 1) * some); ++j) {
+        auto to = scaled_.row(j);
+        const auto from = projection_.row(j).segment(columns.begin, columns.size());
+        for (Index r = 0; r < terms; ++r) {
+          to.segment(r * width, columns.size()) = factors_(j, r) * from;
+          to.segment(r * width + columns.size(), width - columns.size()).setZero();
+        }
+      }
+    });
+  }
+
+  void add_tile(const Rows& u, const Rows& y, const Rows& weights, Range columns) {
+    const Index terms = shared_.terms[static_cast<std::size_t>(columns.end - 1)];
+    const Index width = (columns.size() + strip - 1) / strip * strip;
+    scale(columns, terms, width);
+    products_.resize(u.rows(), terms * width);
+    linalg::gemm(false, false, Scalar{1}, u, scaled_, Scalar{0}, products_);
+    const Matrix<Scalar> coefficients = shared_.coefficients.leftCols(terms).template cast<Scalar>();
     parallel::for_each_in_threads(width / strip, [&](Index s) {
+      const Index first = columns.begin + s * strip, used = std::min(strip, columns.end - first);
+      const auto targets =
+          std::span(shared_.order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(used));
+      Matrix<Scalar> strip_y = Matrix<Scalar>::Zero(u.rows(), strip);
+      for (Index i = 0; i < u.rows(); ++i) {
+        for (Index v = 0; v < used; ++v) strip_y(i, v) = y(i, targets[static_cast<std::size_t>(v)]);
+      }
       std::vector<Scalar> scratch(static_cast<std::size_t>(alphas_ * strip));
       MatrixD sums = MatrixD::Zero(alphas_, strip);
       add_squares(StripWork<Scalar>{.terms = products_.data() + s * strip,
                                     .terms_row = products_.cols(),
                                     .term_step = width,
-                                    .y = tile_y_.data() + s * strip,
-                                    .y_row = width,
-                                    .weights = weights_.data(),
-                                    .coefficients = coefficients_.data(),
-                                    .rows = count_,
+                                    .y = strip_y.data(),
+                                    .y_row = strip,
+                                    .weights = weights.data(),
+                                    .coefficients = coefficients.data(),
+                                    .rows = u.rows(),
                                     .alphas = alphas_,
                                     .count = terms,
                                     .scratch = scratch.data(),
                                     .sums = sums.data()});
-      const Index used = std::min(strip, columns.size() - s * strip);
-      sums_.middleCols(columns.begin + s * strip, used) += sums.leftCols(used);
+      for (Index v = 0; v < used; ++v) sums_.col(targets[static_cast<std::size_t>(v)]) += sums.col(v);
     });
   }
 
   const SharedTerms& shared_;
-  const MatrixD& projection_;
-  Matrix<Scalar> coefficients_;  ///< [A, R]
+  Matrix<Scalar> projection_;  ///< [r, t_col] in the order of the terms
+  Matrix<Scalar> factors_;     ///< [r, R]
   Index alphas_;
   MatrixD sums_;  ///< [A, t_col]
-  Matrix<Scalar> u_, y_, weights_, products_, tile_y_;
+  Matrix<Scalar> u_, y_, weights_, products_, scaled_;
   Index count_ = 0;
 };
 
@@ -315,18 +420,15 @@ MatrixD sum_rows(const RidgeProblem& problem, const SpectralForm& form, const Le
       [&](Index block, const Matrix<Scalar>& y) {
         const Range rows{problem.first_row(block), problem.first_row(block + 1)};
         const auto hard = hard_rows_of(leverages, rows);
-        Matrix<Scalar> u;
-        if constexpr (std::is_same_v<Scalar, float>) {
-          u = leverages.left_vectors_single(block);
-        } else {
-          u = leverages.left_vectors(block);
-        }
+        Matrix<Scalar> made;
+        const Matrix<Scalar>& u = leverages.left_vectors(block, made);
         // Hard rows take part with the middle weight; what theirs is beyond it comes from the exact sums.
         MatrixD gaps = leverages.gaps().middleRows(rows.begin, rows.size());
         for (const Index row : hard) gaps.row(row) = weights.middle.cwiseSqrt().cwiseInverse().transpose();
         pass.add(u, y, gaps);
         if (hard.empty()) return;
-        exact->add_beyond(weights.middle, leverages.left_vectors(block)(hard, Eigen::all),
+        MatrixD made_again;
+        exact->add_beyond(weights.middle, leverages.left_vectors(block, made_again)(hard, Eigen::all),
                           y(hard, Eigen::all).template cast<double>());
       });
   MatrixD sums;
@@ -348,6 +450,7 @@ Leverages::Leverages(const RidgeProblem& problem, const SpectralForm& form, cons
   const bool single = form.single_precision();
   // Ranks of a grid row have the same blocks: each takes a part of them here.
   const Index part = problem.grid().target_part(), parts = problem.grid().target_parts();
+  const Gaps gaps(form.values(), alphas, problem.rows());
   Index turn = 0, kept_bytes = 0;
   problem.stream([&](Index block) {
     if (turn++ % parts != part) return;
@@ -356,11 +459,11 @@ Leverages::Leverages(const RidgeProblem& problem, const SpectralForm& form, cons
     auto to = gaps_.middleRows(problem.first_row(block), problem.rows(block));
     if (single) {
       MatrixF u = form.left_vectors_single(block);
-      to = gaps_of(squares_of(u), form.values(), alphas, problem.rows());
+      gaps.put(u, to);
       if (keep) kept_single_[static_cast<std::size_t>(block)] = std::move(u);
     } else {
       MatrixD u = form.left_vectors(block);
-      to = gaps_of(squares_of(u), form.values(), alphas, problem.rows());
+      gaps.put(u, to);
       if (keep && form.name() == "primal") kept_double_[static_cast<std::size_t>(block)] = std::move(u);
     }
     if (keep) kept_bytes += bytes;
@@ -382,15 +485,29 @@ double Leverages::hard_threshold() const {
   return spread(hundredth) < spread(least.front()) / 3 ? hundredth : always;
 }
 
-MatrixF Leverages::left_vectors_single(Index block) const {
+const MatrixF& Leverages::left_vectors(Index block, MatrixF& room) const {
   const MatrixF& kept = kept_single_[static_cast<std::size_t>(block)];
-  return kept.size() > 0 ? kept : form_.left_vectors_single(block);
+  if (kept.size() > 0) return kept;
+  return room = form_.left_vectors_single(block);
 }
 
-MatrixD Leverages::left_vectors(Index block) const {
+const MatrixD& Leverages::left_vectors(Index block, MatrixD& room) const {
   const MatrixD& kept = kept_double_[static_cast<std::size_t>(block)];
-  return kept.size() > 0 ? kept : form_.left_vectors(block);
+  if (kept.size() > 0) return kept;
+  return room = form_.left_vectors(block);
 }
+
+namespace {
+
+/// Mean over the targets of all ranks.
+double mean_terms(const SharedTerms& shared, const RidgeProblem& problem) {
+  const auto all = std::accumulate(shared.terms.begin(), shared.terms.end(), std::int64_t{0});
+  const auto& comm = problem.comm();
+  const auto targets = comm.sum(static_cast<std::int64_t>(shared.terms.size()));
+  return static_cast<double>(comm.sum(all)) / static_cast<double>(std::max<std::int64_t>(targets, 1));
+}
+
+}  // namespace
 
 LeaveOneOutCurve leave_one_out(const RidgeProblem& problem, const SpectralForm& form,
                                const Leverages& leverages, const ProjectedTargets& targets,
@@ -413,7 +530,7 @@ LeaveOneOutCurve leave_one_out(const RidgeProblem& problem, const SpectralForm& 
   LeaveOneOutCurve curve;
   curve.mse = sums.middleCols(owned.begin, owned.size()) / static_cast<double>(problem.rows());
   curve.bound = problem.comm().max(shared.bound);
-  curve.terms = problem.comm().max(std::int64_t{shared.factors.cols()});
+  curve.terms = mean_terms(shared, problem);
   curve.exact_rows = weights.hard_rows;
   return curve;
 }

@@ -17,8 +17,9 @@ class Leverages {
   /// Rows of high leverage, which are computed alpha by alpha in float64: those where float32 and few terms lose
   /// too many digits, and, if that narrows the others' range much, the highest hundredth of all rows.
   bool is_hard(Index row) const { return gaps_.row(row).minCoeff() < hard_; }
-  MatrixF left_vectors_single(Index block) const;
-  MatrixD left_vectors(Index block) const;
+  /// Rows of U of a block: those that were kept, or made anew in `room`.
+  const MatrixF& left_vectors(Index block, MatrixF& room) const;
+  const MatrixD& left_vectors(Index block, MatrixD& room) const;
 
  private:
   double hard_threshold() const;
@@ -33,7 +34,7 @@ class Leverages {
 struct LeaveOneOutCurve {
   MatrixD mse;       ///< [A, t_owned] mean squared left-out residual
   double bound = 0;  ///< certified: no value is further from the exact one, relative to it (rounding apart)
-  Index terms = 0;   ///< passes over the rows that were needed instead of A
+  double terms = 0;  ///< products with U that a target needed instead of A, mean over targets
   Index exact_rows = 0;  ///< rows of high leverage, computed alpha by alpha in float64
 };
 

@@ -52,7 +52,7 @@ struct RidgeFit {
   std::string form;     ///< "primal" or "dual"
   double cv_error_bound =
       0;                 ///< loo: certified bound of cv's relative error, rounding apart (mathematics §3)
-  Index passes = 0;      ///< loo: residual passes over the rows that were needed, at most A
+  double passes = 0;     ///< loo: products with the rows that a target needed (mean over targets), at most A
   Index exact_rows = 0;  ///< loo: rows of high leverage, computed alpha by alpha
 };
 

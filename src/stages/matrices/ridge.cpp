@@ -70,7 +70,8 @@ std::string plan_of(const encoding::RidgeShape& shape, const encoding::RidgeOpti
 /// What a fit says about itself as a whole.
 struct Report {
   std::string form;
-  Index passes = 0, exact_rows = 0;
+  double passes = 0;
+  Index exact_rows = 0;
   double bound = 0;
 };
 
@@ -80,9 +81,9 @@ std::string describe(const Report& report, const encoding::RidgeShape& shape,
   std::string text = fmt::format("Ridge of {} rows × {} columns on {} targets, {} form, alpha by {}\n",
                                  shape.rows, shape.columns, shape.targets, report.form, criterion);
   if (criterion == "loo") {
-    text +=
-        fmt::format("Leave-one-out by {} passes for {} alphas, {} rows alpha by alpha; certified to {:.1e}\n",
-                    report.passes, alphas.size(), report.exact_rows, report.bound);
+    text += fmt::format(
+        "Leave-one-out by {:.1f} passes for {} alphas, {} rows alpha by alpha; certified to {:.1e}\n",
+        report.passes, alphas.size(), report.exact_rows, report.bound);
   }
   text += "       alpha   targets\n";
   for (std::size_t a = 0; a < alphas.size(); ++a)
