@@ -63,7 +63,7 @@ class Whisper final : public Extractor {
 
  private:
   void run(std::span<const float> audio, std::span<const Range> clips,
-           const whisper::MelSpectrogram::Tracks& shared, ViewF states) const {
+           const whisper::MelSpectrogram::Tracks& shared, const ViewF& states) const {
     const auto size = static_cast<std::size_t>(mel_.bands() * mel_.frames());
     const Index span = whisper::tokens_per_row(settings_.tr_s);
     std::vector<float> spectrograms(clips.size() * size);

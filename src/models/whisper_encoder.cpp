@@ -62,8 +62,8 @@ class Block {
         fc1_(load, name + ".fc1", shape.d_model, shape.encoder_ffn_dim),
         fc2_(load, name + ".fc2", shape.encoder_ffn_dim, shape.d_model) {}
 
-  /// @param x  [clips, positions, width], all positions; may be overwritten
-  at::Tensor all(at::Tensor x) const {
+  /// @param x  [clips, positions, width], all positions; overwritten
+  at::Tensor all(const at::Tensor& x) const {
     const at::Tensor normed = self_attn_layer_norm_(x);
     return finish(x.add_(attention(normed, normed)));
   }
