@@ -17,6 +17,7 @@ SweepGroups refined(const std::vector<std::vector<Index>>& labels, std::size_t r
   SweepGroups groups;
   for (std::size_t run = 0; run < runs; ++run) {
     std::vector<Index> of_run;
+    of_run.reserve(labels.size());
     for (const auto& kind : labels) of_run.push_back(kind[run]);
     groups.of.push_back(numbers.try_emplace(of_run, static_cast<Index>(numbers.size())).first->second);
   }

@@ -86,13 +86,14 @@ struct Cohort {
 /// Subjects whose model is not there yet. One alpha for all targets is one for each subject, so those stay apart.
 std::vector<Cohort> cohorts(const std::map<int, FitRows>& missing, bool per_target) {
   std::vector<Cohort> found;
-  for (const auto& [subject, rows] : missing) {
+  for (const auto& entry : missing) {
+    const FitRows& rows = entry.second;  // clang does not let a lambda see a name bound by [subject, rows]
     const auto same = std::find_if(found.begin(), found.end(),
                                    [&](const Cohort& c) { return per_target && c.rows.same_design(rows); });
     if (same == found.end()) {
-      found.push_back({rows, {subject}});
+      found.push_back({rows, {entry.first}});
     } else {
-      same->subjects.push_back(subject);
+      same->subjects.push_back(entry.first);
     }
   }
   return found;

@@ -175,6 +175,7 @@ void StatisticsFile::create(const std::vector<LaggedStatistics>& groups) {
               described("what is subtracted from every component before it is summed up", {"component"}));
   writer_.create("/shift_y", {targets_}, described("the same for every target", {"target"}));
   std::vector<Index> rows;
+  rows.reserve(groups.size());
   for (const auto& group : groups) rows.push_back(group.sums().interior_rows);
   writer_.put("/interior_rows", as_vector(rows),
               described("TRs whose windows lie inside their runs at all delays: those in the sums below",
