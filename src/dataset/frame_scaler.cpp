@@ -9,6 +9,8 @@ extern "C" {
 #include <new>
 #include <string_view>
 
+#include "bicubic_resampler.hpp"
+#include "bilinear_resampler.hpp"
 #include "cinecortex/core/error.hpp"
 
 namespace cinecortex::dataset::ffmpeg {
@@ -23,7 +25,8 @@ int scaler_flags(Interpolation interpolation) {
     case Interpolation::bilinear:
       return exact | SWS_BILINEAR;
     case Interpolation::bicubic:
-    case Interpolation::bicubic_pillow:  // of the chroma only
+    case Interpolation::bicubic_pillow:
+    case Interpolation::bilinear_torch:  // of the chroma only
       return exact | SWS_BICUBIC;
   }
   throw Error("internal: unknown interpolation");
@@ -70,14 +73,9 @@ void FrameScaler::prepare(const AVFrame& frame) {
   if (scaler_ && source == source_) return;
   source_ = source;
   scaled_ = scaled_size(frame);
+  prepare_resampler(frame);
   const AVPixelFormat wanted = pixel_format(request_.format);
-  const bool resample = request_.interpolation == Interpolation::bicubic_pillow;
-  const Size converted = resample ? Size{frame.width, frame.height} : scaled_;
-  if (resample) {
-    resampler_.emplace(BicubicResampler::Size{frame.height, frame.width},
-                       BicubicResampler::Size{scaled_.height, scaled_.width}, request_.channels());
-    resampled_.resize(static_cast<std::size_t>(Index{scaled_.height} * scaled_.width * request_.channels()));
-  }
+  const Size converted = resampler_ ? Size{frame.width, frame.height} : scaled_;
   scaler_.reset(sws_getContext(frame.width, frame.height, static_cast<AVPixelFormat>(frame.format),
                                converted.width, converted.height, wanted,
                                scaler_flags(request_.interpolation), nullptr, nullptr, nullptr));
@@ -94,11 +92,27 @@ void FrameScaler::prepare(const AVFrame& frame) {
   if (av_frame_get_buffer(target_.get(), 0) < 0) throw std::bad_alloc();
 }
 
+void FrameScaler::prepare_resampler(const AVFrame& frame) {
+  switch (request_.interpolation) {
+    case Interpolation::bicubic_pillow:
+      resampler_ =
+          BicubicResampler({frame.height, frame.width}, {scaled_.height, scaled_.width}, request_.channels());
+      break;
+    case Interpolation::bilinear_torch:
+      resampler_ = BilinearResampler({frame.height, frame.width}, {scaled_.height, scaled_.width},
+                                     request_.channels());
+      break;
+    default:
+      return;
+  }
+  resampled_.resize(static_cast<std::size_t>(Index{scaled_.height} * scaled_.width * request_.channels()));
+}
+
 void FrameScaler::convert(const AVFrame& frame, std::span<std::uint8_t> pixels) {
   prepare(frame);
   sws_scale(scaler_.get(), frame.data, frame.linesize, 0, frame.height, target_->data, target_->linesize);
   if (!resampler_) return crop(target_->data[0], target_->linesize[0], pixels);
-  (*resampler_)(target_->data[0], target_->linesize[0], resampled_);
+  resampler_(target_->data[0], target_->linesize[0], resampled_);
   crop(resampled_.data(), std::ptrdiff_t{scaled_.width} * request_.channels(), pixels);
 }
 

@@ -1,10 +1,9 @@
 #pragma once
 #include <cstdint>
-#include <optional>
+#include <functional>
 #include <span>
 #include <vector>
 
-#include "bicubic_resampler.hpp"
 #include "cinecortex/core/stimulus.hpp"
 #include "ffmpeg.hpp"
 
@@ -14,7 +13,7 @@ namespace cinecortex::dataset::ffmpeg {
 /// (accurate_rnd, full_chroma_int, bitexact), which give the same bytes on every CPU. Colours follow the
 /// frame's own matrix and range (BT.601, limited, where the file does not say, as the ffmpeg program does);
 /// gray8 is the luma stretched to the full range 0 … 255. Pixels are taken as square. With
-/// Interpolation::bicubic_pillow libswscale changes the colours only, and BicubicResampler the size.
+/// Interpolation::bicubic_pillow and bilinear_torch libswscale changes the colours only, and a resampler of ours the size.
 class FrameScaler {
  public:
   explicit FrameScaler(const FrameRequest& request);
@@ -34,15 +33,19 @@ class FrameScaler {
   };
   Size scaled_size(const AVFrame& frame) const;
   void prepare(const AVFrame& frame);
+  void prepare_resampler(const AVFrame& frame);
   void crop(const std::uint8_t* scaled, std::ptrdiff_t stride_bytes, std::span<std::uint8_t> pixels) const;
+
+  /// From the first row of a picture and the distance of its rows to a picture of the scaled size.
+  using Resampler = std::function<void(const std::uint8_t*, std::ptrdiff_t, std::span<std::uint8_t>)>;
 
   FrameRequest request_;  ///< without its times
   Source source_;
   Size scaled_;
   Scaler scaler_;
   Frame target_;
-  std::optional<BicubicResampler> resampler_;  ///< of Interpolation::bicubic_pillow
-  std::vector<std::uint8_t> resampled_;        ///< [scaled height, scaled width, channels]
+  Resampler resampler_;                  ///< of the interpolations that are not libswscale's
+  std::vector<std::uint8_t> resampled_;  ///< [scaled height, scaled width, channels]
 };
 
 }  // namespace cinecortex::dataset::ffmpeg

@@ -136,6 +136,36 @@ TEST(Movie, CropsTheCentreOfTheShortSide) {
   }
 }
 
+/// Bilinear interpolation by its definition, at position (i + ½) · scale − ½ of the picture.
+double bilinear(const std::uint8_t* picture, int from, int to, int row, int column, int channel) {
+  const auto place = [&](int i) { return std::max((i + 0.5) * from / to - 0.5, 0.0); };
+  const double y = place(row), x = place(column);
+  const int top = static_cast<int>(y), left = static_cast<int>(x);
+  const auto value = [&](int i, int j) {
+    return picture[(std::min(i, from - 1) * from + std::min(j, from - 1)) * 3 + channel];
+  };
+  const double above = value(top, left) + (x - left) * (value(top, left + 1) - value(top, left));
+  const double below = value(top + 1, left) + (x - left) * (value(top + 1, left + 1) - value(top + 1, left));
+  return above + (y - top) * (below - above);
+}
+
+TEST(Movie, ResizesAsTorchDoes) {
+  const TempFolder folder;
+  constexpr int side = 96;
+  write_clip(folder / "clip.mkv", {.width = side, .height = side});
+  Movie movie(folder / "clip.mkv");
+  const auto native = frames(movie, request({1.0}, side, side));
+  for (const int wanted : {31, 48, 200}) {
+    auto resized = request({1.0}, wanted, wanted);
+    resized.interpolation = Interpolation::bilinear_torch;
+    const auto stack = frames(movie, resized);
+    for (int i = 0; i < wanted * wanted * 3; ++i) {
+      const double exact = bilinear(native.frame(0), side, wanted, i / 3 / wanted, i / 3 % wanted, i % 3);
+      ASSERT_NEAR(stack.frame(0)[i], exact, 0.501) << wanted << ": " << i;
+    }
+  }
+}
+
 TEST(Movie, GrayIsTheLumaOfTheFullRange) {
   const TempFolder folder;
   ffmpeg("-f lavfi -i testsrc2=s=64x48:r=5:d=2 -pix_fmt yuv420p -c:v ffv1 " + quoted(folder / "clip.mkv"));

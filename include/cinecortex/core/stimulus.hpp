@@ -18,6 +18,7 @@ enum class Interpolation {
   bilinear,
   bicubic,
   bicubic_pillow,  ///< the picture as RGB (or gray) at its own size, then resized as Pillow does
+  bilinear_torch,  ///< the picture as RGB (or gray) at its own size, then resized as torch does, without smoothing
 };
 
 /// Frames wanted from a movie, by presentation time: the frame shown at `times_s[i]`, which is the last
