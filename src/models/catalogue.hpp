@@ -28,4 +28,7 @@ std::unique_ptr<Extractor> make_whisper(const Options& options, const ModelConfi
 ModelInfo llama_info();
 std::unique_ptr<Extractor> make_llama(const Options& options, const ModelConfig& config);
 
+ModelInfo slow_r50_info();
+std::unique_ptr<Extractor> make_slow_r50(const Options& options, const ModelConfig& config);
+
 }  // namespace cinecortex::models

@@ -25,7 +25,8 @@ std::vector<Entry> entries() {
           {torchscript_info(), make_torchscript},
           {whisper_info(), make_whisper},
           {llama_info(), make_llama},
-          {internvl_info(), make_internvl}};
+          {internvl_info(), make_internvl},
+          {slow_r50_info(), make_slow_r50}};
 }
 
 std::vector<ModelInfo> infos() {

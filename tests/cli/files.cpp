@@ -53,14 +53,12 @@ TEST(RealSpeech, HasEnergy) {
   EXPECT_TRUE(features.allFinite());
 }
 
-/// Whisper's features of a file, and what transformers makes of it (tests/parity/models/make_whisper.py).
-void expect_reference_rows(const std::string& name, const std::string& option, const fs::path& file) {
-  const TempFolder folder;
-  const fs::path reference = fs::path(std::getenv("CINECORTEX_TEST_DATA")) / "parity" / "models" / "whisper";
-  const MatrixD rows = extract(
-      "whisper", option, file, folder,
-      {"--weights", (reference / "mel80").string(), "--set", "layers=[0,2]", "--set", "context_s=2.4"});
-  const io::Safetensors stored(reference / "reference.safetensors");
+fs::path parity_folder() {
+  return fs::path(std::getenv("CINECORTEX_TEST_DATA")) / "parity";
+}
+
+void expect_stored_rows(const MatrixD& rows, const fs::path& file, const std::string& name) {
+  const io::Safetensors stored(file);
   const auto& tensor = stored.at(name);
   ASSERT_EQ(tensor.shape, (std::vector<Index>{rows.rows(), rows.cols()}));
   MatrixF expected(rows.rows(), rows.cols());
@@ -68,6 +66,16 @@ void expect_reference_rows(const std::string& name, const std::string& option, c
   const double off = (rows - expected.cast<double>()).cwiseAbs().maxCoeff() / expected.cwiseAbs().maxCoeff();
   fmt::print("{}: largest difference {:.1e} of the largest value\n", name, off);
   EXPECT_LE(off, 1e-3);
+}
+
+/// Whisper's features of a file, and what transformers makes of it (tests/parity/models/make_whisper.py).
+void expect_reference_rows(const std::string& name, const std::string& option, const fs::path& file) {
+  const TempFolder folder;
+  const fs::path reference = parity_folder() / "models" / "whisper";
+  const MatrixD rows = extract(
+      "whisper", option, file, folder,
+      {"--weights", (reference / "mel80").string(), "--set", "layers=[0,2]", "--set", "context_s=2.4"});
+  expect_stored_rows(rows, reference / "reference.safetensors", name);
 }
 
 TEST(RealSpeech, GivesTheReferencesWhisperFeatures) {
@@ -86,6 +94,19 @@ TEST(RealClips, GiveTheReferencesWhisperFeatures) {
                    "-c:a", "copy", mkv.string()});
   ASSERT_EQ(made.code, 0) << made.err;
   expect_reference_rows("film.rows", "--movie", mkv);
+}
+
+// PyAV, pytorchvideo's transforms and its network on the same film (tests/parity/slow_r50/make_slow_r50.py).
+TEST(RealClips, GiveTheReferencesSlowR50Features) {
+  const TempFolder folder;
+  const auto mkv = folder / "film.mkv", reference = parity_folder() / "slow_r50";
+  const auto made =
+      run_command({"ffmpeg", "-nostdin", "-v", "fatal", "-fflags", "+genpts", "-i",
+                   (clips / "vtest.avi").string(), "-c", "copy", "-map", "0:v:0", "-t", "6", mkv.string()});
+  ASSERT_EQ(made.code, 0) << made.err;
+  const MatrixD rows =
+      extract("slow_r50", "--movie", mkv, folder, {"--weights", (reference / "model.safetensors").string()});
+  expect_stored_rows(rows, reference / "reference.safetensors", "film");
 }
 
 }  // namespace

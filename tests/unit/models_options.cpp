@@ -22,7 +22,7 @@ TEST(Catalogue, DescribesEveryModel) {
     }
   }
   EXPECT_EQ(names, (std::vector<std::string>{"motion_energy", "audio_energy", "word_rate", "torchscript",
-                                             "whisper", "llama", "internvl"}));
+                                             "whisper", "llama", "internvl", "slow_r50"}));
 }
 
 TEST(Catalogue, EveryDefaultMakesAnExtractor) {
