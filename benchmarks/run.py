@@ -2,7 +2,7 @@
 
     python benchmarks/run.py [--quick] [--only PART ...] [--results FOLDER]
 
-Parts: kernels, fits, ridge, pca, motion_energy, whisper, llama, internvl, scaling, voxels."""
+Parts: kernels, fits, ridge, pca, motion_energy, whisper, llama, internvl, slow_r50, scaling, voxels."""
 import array
 import csv
 import json
@@ -82,6 +82,11 @@ def internvl(options, facts):
     peer(options, "internvl", *short, packages="torch, transformers, safetensors", listed="requirements-networks.txt")
 
 
+def slow_r50(options, facts):
+    short = ["--trs", 2, "--batch", 2] if options.quick else []
+    peer(options, "slow_r50", *short, packages="torch, pytorchvideo, safetensors", listed="requirements-networks.txt")
+
+
 def mpirun(ranks):
     root = ["--allow-run-as-root"] if os.getuid() == 0 else []
     return ["mpirun", *root, "--oversubscribe", "--bind-to", "none", "-n", str(ranks)]
@@ -148,7 +153,8 @@ def voxels(options, facts):
     subprocess.run(list(map(str, command)), check=True)
 
 
-PARTS = {part.__name__: part for part in (kernels, fits, ridge, pca, motion_energy, whisper, llama, internvl, scaling, voxels)}
+PARTS = {part.__name__: part for part in (kernels, fits, ridge, pca, motion_energy, whisper, llama, internvl, slow_r50,
+                                          scaling, voxels)}
 
 
 def main():
