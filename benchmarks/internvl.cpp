@@ -1,8 +1,8 @@
 // InternVL's readings of some TRs, timed: the counterpart of transformers in peers/internvl.py. Prints JSON.
 //   internvl WEIGHTS FRAMES TRANSCRIPT FIRST TRS BATCH TYPE LAYERS FEATURES
-// FRAMES is uint8 [TRS, 8, side, side, 3], TRANSCRIPT has a line of text a TR of the run, of which TRS from FIRST on are computed,
-// BATCH of them encoded at once. LAYERS are blocks, joined by commas. FEATURES become raw float32: img, text and vit, each
-// [trs, width]. Every repetition begins with nothing in common with the one before.
+// FRAMES is uint8 [TRS, 8, side, side, 3], TRANSCRIPT has a line of text a TR of the run, of which TRS from FIRST on are
+// computed, BATCH of them encoded at once. LAYERS are blocks, joined by commas. FEATURES become raw float32: img, text and
+// vit, each [trs, width]. Every repetition begins with nothing in common with the one before.
 #include <fmt/format.h>
 
 #include <array>

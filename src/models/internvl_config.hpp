@@ -44,17 +44,15 @@ class Layout {
   /// @throws InputError where the folder has the class token under none of its names.
   static Layout of(const Checkpoint& checkpoint);
 
-  Kind kind() const noexcept { return kind_; }
-  bool fused() const noexcept {
-    return kind_ == Kind::original;
-  }  ///< queries, keys and values are one tensor
+  /// Whether queries, keys and values of the vision encoder are one tensor.
+  bool fused() const noexcept { return kind_ == Kind::original; }
 
   /// @param original  name of a tensor of the vision encoder or the projector in the original layout
   std::string name(std::string_view original) const;
-  std::string language_prefix() const;  ///< before "embed_tokens.weight"
-  std::string language_config() const {
-    return fused() ? "llm_config" : "text_config";
-  }  ///< key of config.json
+  /// What is before "embed_tokens.weight".
+  std::string language_prefix() const;
+  /// The key of config.json that describes the language model.
+  std::string language_config() const { return fused() ? "llm_config" : "text_config"; }
 
  private:
   Kind kind_;

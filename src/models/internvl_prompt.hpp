@@ -8,8 +8,8 @@
 #include "cinecortex/core/stimulus.hpp"
 #include "cinecortex/core/types.hpp"
 
-/// What InternVL reads for a TR (method.md §12), as the authors of arXiv 2510.06235 put it: the words so far, the pictures,
-/// the TR's own words; no chat template, no special tokens in front.
+/// What InternVL reads for a TR, as the authors of arXiv 2510.06235 put it: the words so far, the pictures, the TR's own
+/// words; no chat template, no special tokens in front.
 namespace cinecortex::models::internvl {
 
 /// The two texts of a prompt, pauses already turned into line breaks.
@@ -39,10 +39,10 @@ struct PictureTokens {
   Index count = 0;  ///< of context tokens in a picture
 };
 
-/// history⏎Frame1: <picture>⏎Frame2: <picture>⏎ … ⏎own. Special tokens part a text before anything else is done to it, so
-/// that the pieces between pictures are encoded on their own. The TR's tokens are those behind the token that follows the
-/// last picture, which is the line break; where the break has grown together with all of the TR's text (a silent TR), it
-/// is that token.
+/// history⏎Frame1: <picture>⏎Frame2: <picture>⏎ … ⏎own. Special tokens part a text before anything else is done to it,
+/// so that the pieces between pictures are encoded on their own. The TR's tokens are those behind the token that follows
+/// the last picture, which is the line break; where the break has grown together with all of the TR's text (a silent
+/// TR), it is that token.
 /// @param encode    text to ids, without special tokens in front or behind
 /// @param pictures  how many, ≥ 1
 /// Collective: no.
