@@ -308,6 +308,51 @@ TEST(ExperimentFile, IsReadFromDisk) {
   EXPECT_EQ(app::read_experiment(file).name, "from_disk");
 }
 
+std::filesystem::path configs() {
+  const char* tests = std::getenv("CINECORTEX_TEST_DATA");
+  return std::filesystem::path(tests != nullptr ? tests : "tests").parent_path() / "configs";
+}
+
+TEST(ExperimentFile, EveryConfigurationThatComesWithTheProgramIsRead) {
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(configs())) {
+    EXPECT_NO_THROW(app::read_experiment(entry.path())) << entry.path();
+    ++files;
+  }
+  EXPECT_GE(files, 3);
+}
+
+TEST(ExperimentFile, TheConfigurationOfThePaperHasItsSixModels) {
+  const auto experiment = app::read_experiment(configs() / "algonauts2025.toml");
+  struct Expected {
+    std::string name, model, reading;
+    Index components;
+    encoding::Scale scale;
+  };
+  const std::vector<Expected> paper{{"whisper", "whisper", "", 2000, encoding::Scale::per_run},
+                                    {"llama", "llama", "", 500, encoding::Scale::per_run},
+                                    {"internvl-img", "internvl", "img", 250, encoding::Scale::global},
+                                    {"internvl-text", "internvl", "text", 250, encoding::Scale::global},
+                                    {"internvl-vit", "internvl", "vit", 250, encoding::Scale::global},
+                                    {"slow_r50", "slow_r50", "", 100, encoding::Scale::global}};
+  ASSERT_EQ(experiment.spaces.size(), paper.size());
+  for (std::size_t i = 0; i < paper.size(); ++i) {
+    const auto& space = experiment.spaces[i];
+    EXPECT_EQ(space.name, paper[i].name);
+    EXPECT_EQ(space.model.model, paper[i].model);
+    EXPECT_EQ(space.reading, paper[i].reading);
+    EXPECT_EQ(space.pca.options.components, paper[i].components);
+    EXPECT_EQ(space.pca.options.scale, paper[i].scale);
+    EXPECT_EQ(space.pca.options.fit_every, 5);
+    EXPECT_FALSE(space.pca.fit_all);
+  }
+  // One pass serves all three.
+  for (const std::size_t i : {3, 4}) {
+    EXPECT_EQ(experiment.spaces[i].model.weights, experiment.spaces[2].model.weights);
+    EXPECT_EQ(experiment.spaces[i].model.options, experiment.spaces[2].model.options);
+  }
+}
+
 TEST(Settings, ReplaceKeysOfTheFile) {
   const auto experiment = with({"data.tr_s=0.5", "ridge.alphas=[1, 2.5]", "split.base=friends:1-4 figures",
                                 "seed=3", "space.words.delay=1", "space.words.pca.components=4",
