@@ -36,6 +36,12 @@ BENCHMARK_CAPTURE(fit, loo_dual, "loo")
 BENCHMARK_CAPTURE(fit, gcv, "gcv")->Args({8000, 1000, 1000})->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK_CAPTURE(fit, leave_one_run_out, "leave-one-run-out")
     ->Args({2000, 250, 1000})
+    ->Args({8000, 1000, 1000})
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+BENCHMARK_CAPTURE(fit, kfold, "kfold:5")
+    ->Args({8000, 1000, 1000})
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 

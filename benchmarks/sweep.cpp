@@ -109,7 +109,8 @@ Seconds time_sweep(const Data& data, const std::vector<SweepPoint>& points, cons
                                                        data.groups(), fold_count, comm);
   const double accumulated = accumulation.seconds();
   const Stopwatch fits;
-  const auto scores = encoding::sweep(statistics, points, {.alphas = encoding::default_alphas()}, comm);
+  const auto scores = encoding::sweep(
+      statistics, points, {.alphas = encoding::default_alphas(), .only_resolved_by_single = true}, comm);
   benchmark::DoNotOptimize(scores.data());
   return {accumulated, fits.seconds()};
 }
@@ -160,6 +161,7 @@ void sweep(benchmark::State& state) {
 BENCHMARK(sweep)
     ->Args({40, 250, 500})
     ->Args({160, 250, 500})
+    ->Args({40, 250, 4000})
     ->Iterations(1)
     ->Unit(benchmark::kSecond)
     ->UseRealTime();

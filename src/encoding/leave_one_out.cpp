@@ -8,17 +8,11 @@
 #include <span>
 
 #include "alpha_family.hpp"
+#include "any_processor.hpp"
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/parallel/threads.hpp"
 #include "leave_out.hpp"
 #include "stream_ahead.hpp"
-
-#if defined(__x86_64__) && defined(__GNUC__)
-// One copy for each generation of processors; the loader picks.
-#define CINECORTEX_ANY_PROCESSOR __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define CINECORTEX_ANY_PROCESSOR
-#endif
 
 namespace cinecortex::encoding {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/encoding/ridge_path.hpp"
-#include "cinecortex/linalg/distributed_eigen.hpp"
+#include "decompose_each.hpp"
 #include "k_fold.hpp"
 #include "leave_one_out.hpp"
 #include "leave_out.hpp"
@@ -251,31 +251,55 @@ class Solver {
 
   /// Mean over folds of what the fits on the other folds explain; every fold is decomposed by itself.
   MatrixD evaluate_folds(std::vector<Statistics>& parts) {
-    if (fold_grams_.empty()) {
-      for (auto& part : parts) fold_grams_.push_back(std::move(part.gram));
-    }
-    Statistics total = parts[0];
-    for (std::size_t f = 1; f < parts.size(); ++f) total += parts[f];
-    MatrixD sum_of_grams;
-    if (fold_pairs_.empty()) {
-      sum_of_grams = fold_grams_[0];
-      for (std::size_t f = 1; f < parts.size(); ++f) sum_of_grams += fold_grams_[f];
-    }
-    MatrixD mean = MatrixD::Zero(static_cast<Index>(options_.alphas.size()), parts[0].targets());
-    const bool decompose = fold_pairs_.empty();
-    for (std::size_t f = 0; f < parts.size(); ++f) {
-      Statistics others = total;
-      others -= parts[f];
-      if (decompose) others.gram = sum_of_grams - fold_grams_[f];
-      const CentredStatistics train = centre(std::move(others));
-      if (decompose) fold_pairs_.push_back(linalg::eigh(train.gram, comm_));
-      std::swap(parts[f].gram, fold_grams_[f]);
-      const HeldOut scores = parallel::agree(
-          comm_, [&] { return held_out(RidgePath(train, fold_pairs_[f]), parts[f], options_.alphas); });
-      std::swap(parts[f].gram, fold_grams_[f]);
-      mean += options_.measure == "r" ? scores.r : scores.r2;
-    }
+    const Index at_once = side_by_side(parts[0].columns(), parts[0].targets(), comm_);
+    if (fold_pairs_.empty()) decompose_folds(parts, at_once);
+    std::vector<MatrixD> scores(parts.size());
+    parallel::agree(comm_, [&] {
+      Statistics total = parts[0];
+      for (std::size_t f = 1; f < parts.size(); ++f) total += parts[f];
+      for_each_of(std::ssize(parts), at_once, [&](Index i) {
+        const auto f = static_cast<std::size_t>(i);
+        Statistics others = total;
+        others -= parts[f];
+        std::swap(parts[f].gram, fold_grams_[f]);
+        HeldOut result =
+            held_out(RidgePath(centre(std::move(others)), fold_pairs_[f]), parts[f], options_.alphas,
+                     form_->single_precision() ? Products::single : Products::whole);
+        std::swap(parts[f].gram, fold_grams_[f]);
+        scores[f] = options_.measure == "r" ? std::move(result.r) : std::move(result.r2);
+      });
+    });
+    MatrixD mean = scores[0];
+    for (std::size_t f = 1; f < scores.size(); ++f) mean += scores[f];
     return mean / static_cast<double>(parts.size());
+  }
+
+  /// Leaves `parts` without Gram matrices.
+  void decompose_folds(std::vector<Statistics>& parts, Index at_once) {
+    Statistics total = {.shift_x = parts[0].shift_x, .sum_x = VectorD::Zero(parts[0].columns())};
+    for (auto& part : parts) {
+      total.rows += part.rows;
+      total.sum_x += part.sum_x;
+      fold_grams_.push_back(std::move(part.gram));
+      part.gram = {};
+    }
+    total.gram = fold_grams_[0];
+    for (std::size_t f = 1; f < parts.size(); ++f) total.gram += fold_grams_[f];
+    decompose_each(
+        std::ssize(parts), parts[0].columns(), at_once,
+        [&](Index i) {
+          const auto f = static_cast<std::size_t>(i);
+          return centre({.rows = total.rows - parts[f].rows,
+                         .shift_x = total.shift_x,
+                         .sum_x = total.sum_x - parts[f].sum_x,
+                         .gram = total.gram - fold_grams_[f],
+                         .cross = MatrixD(total.columns(), 0)})
+              .gram;
+        },
+        comm_,
+        [&](Index, std::vector<linalg::EigenPairs> pairs) {
+          for (auto& each : pairs) fold_pairs_.push_back(std::move(each));
+        });
   }
 
   /// One alpha for each of this rank's targets.   Collective: over comm_.

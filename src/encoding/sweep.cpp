@@ -3,35 +3,57 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <numeric>
 #include <optional>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/error.hpp"
-#include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/encoding/ridge_path.hpp"
-#include "cinecortex/linalg/distributed_eigen.hpp"
 #include "cinecortex/parallel/agree.hpp"
 #include "columns.hpp"
+#include "decompose_each.hpp"
 #include "leave_out.hpp"
 
 namespace cinecortex::encoding {
 namespace {
 
-/// From this many columns on, all ranks decompose one fold together instead of one each.
-constexpr Index together_from = 4000;
-
 /// One point's statistics, by group and of all rows.
 struct Assembled {
   std::vector<Statistics> groups;
   Statistics total;
-  CentredStatistics without(std::size_t group) const {
-    Statistics train = total;
-    train -= groups[group];
+
+  MatrixD gram_without(std::size_t group) const {
+    Statistics train = rest_of(group);
+    train.gram = total.gram - groups[group].gram;
+    train.shift_y = train.sum_y = train.squares_y = VectorD(0);
+    train.cross = MatrixD(train.columns(), 0);
+    return centre(std::move(train)).gram;
+  }
+  /// All but the Gram matrix, whose eigenpairs take its place.
+  CentredStatistics targets_without(std::size_t group) const {
+    Statistics train = rest_of(group);
+    train.cross = total.cross - groups[group].cross;
     return centre(std::move(train));
+  }
+
+ private:
+  Statistics rest_of(std::size_t group) const {
+    const Statistics& left_out = groups[group];
+    return {.rows = total.rows - left_out.rows,
+            .shift_x = total.shift_x,
+            .shift_y = total.shift_y,
+            .sum_x = total.sum_x - left_out.sum_x,
+            .sum_y = total.sum_y - left_out.sum_y,
+            .squares_y = total.squares_y - left_out.squares_y,
+            .gram = {},
+            .cross = {}};
   }
 };
 
@@ -61,17 +83,19 @@ class Sweeper {
 
   std::vector<SweepScore> run(const std::function<void(Index)>& done) {
     std::vector<SweepScore> scores(points_.size());
-    const auto order = largest_first();
     std::vector<Task> tasks;
-    for (const std::size_t point : order) {
+    for (const std::size_t point : largest_first()) {
       for (std::size_t group = 0; group < groups_.size(); ++group) tasks.push_back({point, group});
     }
     Index finished = 0;
     for (std::size_t begin = 0; begin < tasks.size();) {
-      const std::size_t end = wave_end(tasks, begin);
-      const auto wave = std::span(tasks).subspan(begin, end - begin);
-      run_wave(wave);
-      begin = end;
+      const Index columns = points_[tasks[begin].point].columns();
+      const Index at_once = side_by_side(columns, groups_.front().targets(), comm_);
+      const std::size_t wave_size =
+          std::min(tasks.size() - begin, static_cast<std::size_t>(at_once * comm_.size()));
+      const auto wave = std::span(tasks).subspan(begin, wave_size);
+      run_wave(wave, columns, at_once);
+      begin += wave_size;
       for (const Task& task : wave) {
         if (task.group + 1 < groups_.size()) continue;
         scores[task.point] = score(task.point);
@@ -82,6 +106,8 @@ class Sweeper {
   }
 
  private:
+  using Wave = std::span<const Task>;
+
   /// Large points first, so that the tasks of a wave are of nearly equal size.
   std::vector<std::size_t> largest_first() const {
     std::vector<std::size_t> order(points_.size());
@@ -92,31 +118,97 @@ class Sweeper {
     return order;
   }
 
-  bool decomposed_together(const Task& task) const {
-    return comm_.size() > 1 && points_[task.point].columns() >= together_from;
-  }
-
-  std::size_t wave_end(const std::vector<Task>& tasks, std::size_t begin) const {
-    if (decomposed_together(tasks[begin])) return begin + 1;
-    return std::min(tasks.size(), begin + static_cast<std::size_t>(comm_.size()));
-  }
-
-  const Assembled& assembled(std::size_t point) {
-    if (held_ && held_point_ == point) return *held_;
-    held_.reset();
-    Assembled all;
-    for (const auto& group : groups_) {
-      all.groups.push_back(group.assemble(points_[point].design, points_[point].components));
-      if (all.groups.size() == 1) {
-        all.total = all.groups.front();
-      } else {
-        all.total += all.groups.back();
-      }
+  void run_wave(Wave wave, Index columns, Index at_once) {
+    const Stopwatch clock;
+    parallel::agree(comm_, [&] {
+      if (comm_.size() == 1) hold(wave, at_once);
+    });
+    decompose_each(
+        std::ssize(wave), columns, at_once,
+        [&](Index i) { return gram_of(wave[static_cast<std::size_t>(i)]); }, comm_,
+        [&](Index first, std::vector<linalg::EigenPairs> pairs) {
+          parallel::agree(comm_, [&] {
+            evaluate(wave.subspan(static_cast<std::size_t>(first), pairs.size()), pairs, at_once);
+          });
+        });
+    for (const Task& task : wave) {
+      curves_[task.point].seconds += clock.seconds() / static_cast<double>(wave.size());
     }
-    check_folds(all, points_[point]);
-    held_ = std::move(all);
-    held_point_ = point;
-    return *held_;
+  }
+
+  MatrixD gram_of(const Task& task) {
+    const auto all = assembled(task.point);
+    if (all->groups[task.group].rows == 0 || curves_[task.point].left_out) return {};
+    return all->gram_without(task.group);
+  }
+
+  /// Adds what the tasks' fits reach on their held-out groups to their points' curves.
+  void evaluate(Wave tasks, const std::vector<linalg::EigenPairs>& pairs, Index at_once) {
+    hold(tasks, at_once);
+    std::vector<std::optional<HeldOut>> results(tasks.size());
+    for_each_of(std::ssize(tasks), at_once, [&](Index i) {
+      const auto at = static_cast<std::size_t>(i);
+      results[at] = held_out_of(tasks[at], pairs[at]);
+    });
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      if (pairs[i].values.size() > 0) add(tasks[i], results[i]);
+    }
+  }
+
+  /// Nothing where the fit is not resolved, or left out.
+  std::optional<HeldOut> held_out_of(const Task& task, const linalg::EigenPairs& pairs) {
+    if (pairs.values.size() == 0) return {};
+    const auto all = assembled(task.point);
+    const RidgePath path(all->targets_without(task.group), pairs);
+    const bool single = options_.only_resolved_by_single;
+    if (single && !resolved_by_single(path, points_[task.point].columns())) return {};
+    return held_out(path, all->groups[task.group], options_.alphas,
+                    single ? Products::single : Products::whole);
+  }
+
+  void add(const Task& task, const std::optional<HeldOut>& result) {
+    Curves& curves = curves_[task.point];
+    curves.left_out = curves.left_out || !result;
+    if (curves.left_out) return;
+    if (curves.folds == 0) {
+      curves.r = result->r;
+      curves.r2 = result->r2;
+    } else {
+      curves.r += result->r;
+      curves.r2 += result->r2;
+    }
+    curves.rows += assembled(task.point)->groups[task.group].rows;
+    ++curves.folds;
+  }
+
+  /// Keeps the statistics of the tasks' points, and no others.
+  void hold(Wave tasks, Index at_once) {
+    std::set<std::size_t> wanted;
+    for (const Task& task : tasks) wanted.insert(task.point);
+    std::erase_if(held_, [&](const auto& each) { return !wanted.contains(each.first); });
+    for (const std::size_t point : wanted) {
+      if (!held_.contains(point)) held_[point] = assemble(point, at_once);
+    }
+  }
+
+  std::shared_ptr<const Assembled> assembled(std::size_t point) {
+    const std::lock_guard lock(mutex_);
+    auto& held = held_[point];
+    if (!held) held = assemble(point, 1);
+    return held;
+  }
+
+  std::shared_ptr<const Assembled> assemble(std::size_t point, Index at_once) const {
+    auto all = std::make_shared<Assembled>();
+    all->groups.resize(groups_.size());
+    for_each_of(std::ssize(groups_), at_once, [&](Index i) {
+      const auto group = static_cast<std::size_t>(i);
+      all->groups[group] = groups_[group].assemble(points_[point].design, points_[point].components);
+    });
+    all->total = all->groups.front();
+    for (std::size_t i = 1; i < groups_.size(); ++i) all->total += all->groups[i];
+    check_folds(*all, points_[point]);
+    return all;
   }
 
   static void check_folds(const Assembled& all, const SweepPoint& point) {
@@ -132,77 +224,6 @@ class Sweeper {
       throw InputError(
           fmt::format("a fold leaves {} rows to fit; at least 2 are needed", all.total.rows - group.rows));
     }
-  }
-
-  void run_wave(std::span<const Task> wave) {
-    const Stopwatch clock;
-    const auto rank = static_cast<std::size_t>(comm_.rank());
-    const bool together = decomposed_together(wave.front());
-    linalg::EigenPairs mine = parallel::agree(comm_, [&] {
-      interrupt::check();
-      return !together && rank < wave.size() ? decompose(wave[rank]) : linalg::EigenPairs{};
-    });
-    if (together) mine = decompose_together(wave.front());
-    const double share = clock.seconds() / static_cast<double>(wave.size());
-    for (std::size_t i = 0; i < wave.size(); ++i) {
-      const Stopwatch evaluation;
-      const auto pairs =
-          together || comm_.size() == 1 ? std::move(mine) : handed_out(wave[i], mine, static_cast<int>(i));
-      parallel::agree(comm_, [&] { evaluate(wave[i], pairs); });
-      curves_[wave[i].point].seconds += share + evaluation.seconds();
-    }
-  }
-
-  linalg::EigenPairs decompose(const Task& task) {
-    const auto& all = assembled(task.point);
-    if (all.groups[task.group].rows == 0 || curves_[task.point].left_out) return {};
-    if (comm_.size() > 1) return linalg::eigh(all.without(task.group).gram);
-    // Alone, this very fit is what comes next.
-    train_ = all.without(task.group);
-    return linalg::eigh(train_->gram);
-  }
-
-  linalg::EigenPairs decompose_together(const Task& task) {
-    const MatrixD gram =
-        parallel::agree(comm_, [&] { return assembled(task.point).without(task.group).gram; });
-    return linalg::eigh(gram, comm_);
-  }
-
-  /// Rank `owner`'s eigenpairs, on every rank.
-  linalg::EigenPairs handed_out(const Task& task, linalg::EigenPairs& mine, int owner) {
-    linalg::EigenPairs pairs;
-    if (comm_.rank() == owner) pairs = std::move(mine);
-    const Index p = comm_.max(std::int64_t{pairs.values.size()});
-    parallel::agree(comm_, [&] {
-      if (pairs.values.size() == p) return;
-      pairs = {VectorD(p), MatrixD(p, p)};
-    });
-    if (p > 0 && p != points_[task.point].columns()) throw Error("internal: eigenpairs of another point");
-    comm_.broadcast(numbers(pairs.values), owner);
-    comm_.broadcast(numbers(pairs.vectors), owner);
-    return pairs;
-  }
-
-  void evaluate(const Task& task, const linalg::EigenPairs& pairs) {
-    const auto& all = assembled(task.point);
-    const Statistics& test = all.groups[task.group];
-    Curves& curves = curves_[task.point];
-    if (test.rows == 0 || curves.left_out) return;
-    const RidgePath path(train_ ? *std::exchange(train_, std::nullopt) : all.without(task.group), pairs);
-    if (options_.only_resolved_by_single && !resolved_by_single(path, points_[task.point].columns())) {
-      curves.left_out = true;
-      return;
-    }
-    const HeldOut result = held_out(path, test, options_.alphas);
-    if (curves.folds == 0) {
-      curves.r = result.r;
-      curves.r2 = result.r2;
-    } else {
-      curves.r += result.r;
-      curves.r2 += result.r2;
-    }
-    curves.rows += test.rows;
-    ++curves.folds;
   }
 
   SweepScore score(std::size_t point) {
@@ -244,9 +265,8 @@ class Sweeper {
   const SweepOptions& options_;
   const parallel::Communicator& comm_;
   std::vector<Curves> curves_;
-  std::optional<Assembled> held_;
-  std::optional<CentredStatistics> train_;  ///< of the fit decomposed last, on one rank
-  std::size_t held_point_ = 0;
+  std::map<std::size_t, std::shared_ptr<const Assembled>> held_;  ///< by point
+  std::mutex mutex_;  ///< of held_, while fits are decomposed side by side
 };
 
 }  // namespace

@@ -23,6 +23,10 @@ void set_openmp_threads(int threads) {
   omp_set_num_threads(threads);
 }
 
+int openmp_threads() {
+  return omp_get_max_threads();
+}
+
 void for_each_in_threads(Index count, const std::function<void(Index)>& fn) {
   std::exception_ptr failure;
 #pragma omp parallel for schedule(dynamic)

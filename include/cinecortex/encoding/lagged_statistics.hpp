@@ -102,6 +102,7 @@ class LaggedStatistics {
 
   const std::vector<Index>& delays() const noexcept { return sums_.delays; }  ///< ascending
   Index components() const noexcept { return sums_.components; }
+  Index targets() const noexcept { return sums_.sum_y.size(); }  ///< t_local
 
  private:
   bool has_gram() const noexcept { return !sums_.auto_products.empty(); }

@@ -46,8 +46,14 @@ struct HeldOut {
   Index products = 0;  ///< products with the held-out Gram matrix that were needed, at most A
 };
 
+/// How the family's terms are multiplied with the held-out Gram matrix.
+/// - whole: in float64, terms to 1e-9 of every alpha's fitted values.
+/// - single: in float32, terms to 1e-7, for statistics of float32 products: r and R² then have six digits.
+enum class Products { whole, single };
+
 /// @param test    statistics of the held-out rows, same columns and targets (any shifts)
 /// @param alphas  in any order, not negative
-HeldOut held_out(const RidgePath& path, const Statistics& test, const std::vector<double>& alphas);
+HeldOut held_out(const RidgePath& path, const Statistics& test, const std::vector<double>& alphas,
+                 Products products = Products::whole);
 
 }  // namespace cinecortex::encoding

@@ -12,6 +12,7 @@ int available_cores();  ///< cores this process may run on (affinity mask), befo
 int threads_per_rank(int cores_per_node, int ranks_on_node);
 
 void set_openmp_threads(int threads);
+int openmp_threads();  ///< of a parallel region that starts now
 
 /// Calls fn(0) … fn(count - 1), in any order, shared among this process's threads; throws what one of them threw.
 /// Collective: no.
