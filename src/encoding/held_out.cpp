@@ -3,9 +3,8 @@
 #include <type_traits>
 
 #include "alpha_family.hpp"
-#include "any_processor.hpp"
 #include "cinecortex/encoding/ridge_path.hpp"
-#include "columns.hpp"
+#include "pair_products.hpp"
 
 namespace cinecortex::encoding {
 namespace {
@@ -134,38 +133,7 @@ struct Terms {
   std::vector<MatrixD> products;  ///< R of [R, t]: Σ ŷ_q ŷ_r about the means
 };
 
-constexpr Index strip = 16;  ///< targets whose sums stay in registers
-constexpr Index tile = 64;   ///< targets multiplied together
-
-/// sums(q · terms + s, v) = Σ_j u_q(j, v) w_s(j, v), terms' matrices [rows, tile] side by side in u and w.
-template <class Scalar>
-__attribute__((always_inline)) inline void sum_products(const Matrix<Scalar>& u, const Matrix<Scalar>& w,
-                                                        Index terms, MatrixD& sums) {
-  constexpr Index flush_every = 32;  // rows that are summed in Scalar before they go to float64
-  const Index step = terms * tile;
-  for (Index pair = 0; pair < terms * terms; ++pair) {
-    for (Index first = 0; first < tile; first += strip) {
-      const Scalar* left = u.data() + (pair / terms) * tile + first;
-      const Scalar* right = w.data() + (pair % terms) * tile + first;
-      double* sum = sums.data() + pair * tile + first;
-      for (Index begin = 0; begin < u.rows(); begin += flush_every) {
-        const Index end = std::min(begin + flush_every, u.rows());
-        Scalar part[strip] = {};
-        for (Index j = begin; j < end; ++j) {
-          for (Index v = 0; v < strip; ++v) part[v] += left[j * step + v] * right[j * step + v];
-        }
-        for (Index v = 0; v < strip; ++v) sum[v] += static_cast<double>(part[v]);
-      }
-    }
-  }
-}
-
-CINECORTEX_ANY_PROCESSOR void add_products(const MatrixF& u, const MatrixF& w, Index terms, MatrixD& sums) {
-  sum_products(u, w, terms, sums);
-}
-CINECORTEX_ANY_PROCESSOR void add_products(const MatrixD& u, const MatrixD& w, Index terms, MatrixD& sums) {
-  sum_products(u, w, terms, sums);
-}
+constexpr Index tile = 64;  ///< targets multiplied together
 
 template <class Scalar>
 Terms predict_terms(const HeldOutAxes<Scalar>& axes, const MatrixD& factors, const RidgePath& path) {
@@ -184,7 +152,7 @@ Terms predict_terms(const HeldOutAxes<Scalar>& axes, const MatrixD& factors, con
           (sized.col(r).asDiagonal() * projection.middleCols(begin, some)).template cast<Scalar>();
     }
     MatrixD sums = MatrixD::Zero(count * count, tile);
-    add_products(fits, axes.half_gram_times(fits), count, sums);
+    add_pair_products(fits, axes.half_gram_times(fits), count, sums);
     for (Index r = 0; r < count; ++r) {
       for (Index q = 0; q <= r; ++q) {
         terms.products[static_cast<std::size_t>(r)].row(q).segment(begin, some) =

@@ -1,7 +1,5 @@
 #include "leave_out.hpp"
 
-#include <Eigen/Eigenvalues>
-#include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -15,11 +13,6 @@ std::vector<Shrinkage> shrinkages(const VectorD& values, const std::vector<doubl
   std::vector<Shrinkage> all;
   for (const double alpha : alphas) all.emplace_back(values, alpha);
   return all;
-}
-
-/// No direction is out of reach: n - 1 of them, and the mean, explain any n rows.
-bool reaches_all(Index rank, Index rows_global) {
-  return rank == rows_global - 1;
 }
 
 /// e₀: what no alpha can explain.
@@ -44,6 +37,10 @@ Shrinkage::Shrinkage(const VectorD& values, double alpha) : shape(values.size())
   const double least = values.minCoeff() + alpha;
   shape = least / (values.array() + alpha);
   factor = alpha / least;
+}
+
+bool reaches_all(Index rank, Index rows_global) {
+  return rank == rows_global - 1;
 }
 
 double zero_leverage_gap(Index rows_global, Index rank) {
@@ -78,47 +75,6 @@ void LeaveOneOut::add_beyond(const VectorD& weight, const MatrixD& u, const Matr
     const VectorD weights =
         one_minus_h.cwiseAbs2().cwiseInverse() - weight[static_cast<Index>(a)] * size.cwiseAbs2();
     sums_.row(static_cast<Index>(a)) += weights.transpose() * residual.cwiseAbs2();
-  }
-}
-
-LeaveOneGroupOut::LeaveOneGroupOut(const VectorD& values, const MatrixD& projection,
-                                   const std::vector<double>& alphas, Index rows_global)
-    : projection_(projection),
-      shrinkages_(shrinkages(values, alphas)),
-      rows_global_(rows_global),
-      sums_(MatrixD::Zero(static_cast<Index>(alphas.size()), projection.cols())) {}
-
-/// In the axes of the group's out-of-reach matrix D₀ = I - 11ᵀ/n - UUᵀ, the system (D₀ + U g Uᵀ) x = e₀ + U
-/// (g ∘ ŷ) has rows with D₀ > 0 and rows with D₀ = 0 (the group carries a direction alone). The latter are
-/// divided by the factor of g, which leaves the solution as it is and keeps it finite for alpha = 0.
-void LeaveOneGroupOut::add(const MatrixD& u, const MatrixD& y) {
-  const Index rows = u.rows();
-  MatrixD unreached = MatrixD::Identity(rows, rows);
-  unreached.array() -= 1.0 / static_cast<double>(rows_global_);
-  linalg::gemm(false, true, -1.0, u, u, 1.0, unreached);
-  const auto axes = linalg::eigh(unreached);
-  const double zero = reaches_all(u.cols(), rows_global_) ? std::numeric_limits<double>::infinity()
-                                                          : zero_leverage_gap(rows_global_, u.cols());
-  MatrixD turned = MatrixD::Zero(rows, u.cols());
-  linalg::gemm(true, false, 1.0, axes.vectors, u, 0.0, turned);
-  MatrixD turned_y = MatrixD::Zero(rows, y.cols());
-  linalg::gemm(true, false, 1.0, axes.vectors, y, 0.0, turned_y);
-  const MatrixD rest = out_of_reach(turned, turned_y, projection_);
-
-  for (std::size_t a = 0; a < shrinkages_.size(); ++a) {
-    const auto& [shape, factor] = shrinkages_[a];
-    const MatrixD half = turned * shape.asDiagonal();
-    MatrixD system = MatrixD::Zero(rows, rows);
-    linalg::gemm(false, true, 1.0, half, turned, 0.0, system);
-    MatrixD residual = shaped(turned, shape, projection_);
-    for (Index row = 0; row < rows; ++row) {
-      if (axes.values[row] <= zero) continue;
-      system.row(row) *= factor;
-      system(row, row) += axes.values[row];
-      residual.row(row) = rest.row(row) + factor * residual.row(row);
-    }
-    const MatrixD left_out = system.partialPivLu().solve(residual);
-    sums_.row(static_cast<Index>(a)) += left_out.colwise().squaredNorm();
   }
 }
 

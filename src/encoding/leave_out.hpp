@@ -19,6 +19,9 @@ struct Shrinkage {
   double factor;
 };
 
+/// No direction is out of reach: n - 1 of them, and the mean, explain any n rows.
+bool reaches_all(Index rank, Index rows_global);
+
 /// One minus leverage of the directions out of reach, below which it counts as zero.
 double zero_leverage_gap(Index rows_global, Index rank);
 
@@ -35,22 +38,6 @@ class LeaveOneOut {
   /// Only what they exceed weight · (residual)² by, where weight [A] is a common one for left-out squares.
   void add_beyond(const VectorD& weight, const MatrixD& u, const MatrixD& y);
   MatrixD& sums() noexcept { return sums_; }  ///< [A, t]
-
- private:
-  MatrixD projection_;
-  std::vector<Shrinkage> shrinkages_;
-  Index rows_global_;
-  MatrixD sums_;
-};
-
-/// Likewise with whole groups of rows left out: (I - H_BB)⁻¹ e_B, one factorisation a group and alpha.
-class LeaveOneGroupOut {
- public:
-  LeaveOneGroupOut(const VectorD& values, const MatrixD& projection, const std::vector<double>& alphas,
-                   Index rows_global);
-  /// @param u  [rows, r] rows of U of one whole group, which is not all rows there are    @param y  [rows, t]
-  void add(const MatrixD& u, const MatrixD& y);
-  MatrixD& sums() noexcept { return sums_; }
 
  private:
   MatrixD projection_;

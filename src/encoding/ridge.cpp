@@ -14,6 +14,7 @@
 #include "cinecortex/encoding/ridge_path.hpp"
 #include "decompose_each.hpp"
 #include "k_fold.hpp"
+#include "leave_group_out.hpp"
 #include "leave_one_out.hpp"
 #include "leave_out.hpp"
 #include "source_views.hpp"
@@ -79,8 +80,13 @@ MatrixD left_out_group_errors(const RidgeProblem& problem, const SpectralForm& f
   const VectorD mean_y = gather_targets(targets.mean_y, problem);
   LeaveOneGroupOut left_out(form.values(), gather_columns(targets.projection, problem), alphas,
                             problem.rows());
-  problem.stream(
-      [&](Index block) { left_out.add(form.left_vectors(block), problem.centred_y(block, mean_y)); });
+  const bool single = form.single_precision() && problem.y().single_precision();
+  problem.stream([&](Index block) {
+    if (single &&
+        left_out.add_single(form.left_vectors_single(block), problem.centred_y_single(block, mean_y)))
+      return;
+    left_out.add(form.left_vectors(block), problem.centred_y(block, mean_y));
+  });
   MatrixD errors = std::move(left_out.sums());
   problem.grid().run_axis().sum(numbers(errors));
   const Range owned = problem.owned();

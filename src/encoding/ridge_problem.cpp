@@ -63,6 +63,12 @@ MatrixD RidgeProblem::centred_y(Index block, const VectorD& mean) const {
   return values;
 }
 
+MatrixF RidgeProblem::centred_y_single(Index block, const VectorD& mean) const {
+  MatrixF values = y_.read_single(block, grid_.targets_local());
+  subtract_from_rows(values, mean);
+  return values;
+}
+
 MatrixD RidgeProblem::centred_x(Index block, const VectorD& mean) const {
   MatrixD values = x_.read(block);
   values.rowwise() -= mean.transpose();

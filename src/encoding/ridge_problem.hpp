@@ -47,8 +47,8 @@ class RidgeProblem {
 
   /// A block's responses for this rank's grid column, minus `mean` [t_col].   Collective: no.
   MatrixD centred_y(Index block, const VectorD& mean) const;
+  MatrixF centred_y_single(Index block, const VectorD& mean) const;
   MatrixD centred_x(Index block, const VectorD& mean) const;
-
 
  private:
   const BlockSource& x_;

@@ -1,0 +1,13 @@
+#pragma once
+#include "cinecortex/core/types.hpp"
+
+namespace cinecortex::encoding {
+
+/// sums(q · terms + s, v) += Σ_i left_q(i, v) · right_s(i, v): for each target v, the products of every term on the left
+/// with every one on the right. The terms' matrices [rows, width] lie side by side in `left` and `right`.
+/// Sums are in float64; those of 32 rows are made in the terms' own precision.
+/// @param sums  [terms², width]    @pre width is a multiple of 16.   Collective: no.
+void add_pair_products(const MatrixF& left, const MatrixF& right, Index terms, MatrixD& sums);
+void add_pair_products(const MatrixD& left, const MatrixD& right, Index terms, MatrixD& sums);
+
+}  // namespace cinecortex::encoding
