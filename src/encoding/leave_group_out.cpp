@@ -88,7 +88,7 @@ LeaveOneGroupOut::LeaveOneGroupOut(const VectorD& values, const MatrixD& project
 
 void LeaveOneGroupOut::add(const MatrixD& u, const MatrixD& y) {
   for (const double gap : {0.05, 1e-3}) {
-    if (add_by_nodes<double>(u, y, gap, 1e-13)) return;
+    if (add_by_nodes<double>(u, y, gap, 1e-12)) return;
   }
   add_by_alphas(u, y);
 }

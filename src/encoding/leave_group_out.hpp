@@ -9,7 +9,7 @@ namespace cinecortex::encoding {
 
 /// Sums of squared residuals with whole groups of rows left out, (I - H_BB)⁻¹ e_B, without refitting.
 /// Where the others can do without a group (no direction is nearly its own) its residuals at a few alphas give those at
-/// all, to 1e-13 of what they are made of; otherwise there is one factorisation an alpha. Source: mathematics §4.
+/// all, to 1e-12 of what they are made of; otherwise there is one factorisation an alpha. Source: mathematics §4.
 class LeaveOneGroupOut {
  public:
   /// As LeaveOneOut.

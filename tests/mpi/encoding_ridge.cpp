@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "cinecortex/core/error.hpp"
+#include "cinecortex/parallel/threads.hpp"
 #include "text_matrices.hpp"
 
 // Every fit is compared with plain refits on the rows that are left, made by every rank for itself.
@@ -516,6 +517,32 @@ TEST(RidgeLeaveOneRunOut, EqualsRefitting) {
   }
 }
 
+/// Runs that the others can do without take a short way, others a long one: here both, in one fit.
+TEST(RidgeLeaveOneRunOut, EqualsRefittingForEveryAlphaOfTheGrid) {
+  const auto comm = Communicator::world();
+  const Rows rows{40, 8, 90, 25, 31, 40, 66};
+  Data data = random_data(300, 12, 7, rows, 28);
+  for (Index j = 0; j < 12; ++j) data.x.col(j) *= std::pow(0.5, static_cast<double>(j));
+  // One column varies in the fourth run alone but for a little.
+  data.x.col(5).array() *= 0.02;
+  data.x.col(5).segment(138, 25).array() *= 50.0;
+  std::vector<double> alphas = default_alphas();
+  alphas.push_back(0.0);
+  const auto result = fit(data, {.alphas = alphas, .criterion = "leave-one-run-out"}, comm);
+  expect_fit(result, data, alphas, refit_errors(data, alphas, contiguous(rows)), comm, 1e-8);
+  const auto single = fit_ridge(SingleSource(data.x, rows), SingleSource(data.y, rows),
+                                {.alphas = alphas, .criterion = "leave-one-run-out"}, comm);
+  EXPECT_LT(largest_relative(single.cv, result.cv), 1e-5);
+}
+
+TEST(RidgeLeaveOneRunOut, TakesMoreTargetsThanFitATile) {
+  const auto comm = Communicator::world();
+  const Rows rows{30, 40, 35, 35};
+  const Data data = random_data(140, 10, 600, rows, 29);
+  const auto all = fit(data, {.alphas = some_alphas, .criterion = "leave-one-run-out"}, comm);
+  expect_fit(all, data, some_alphas, refit_errors(data, some_alphas, contiguous(rows)), comm, 1e-7);
+}
+
 TEST(RidgeLeaveOneRunOut, IsLeaveOneOutForRunsOfOneRow) {
   const auto comm = Communicator::world();
   const Data data = random_data(16, 5, 3, Rows(16, 1), 24);
@@ -549,6 +576,17 @@ TEST(RidgeKFold, EqualsRefittingOnFoldsOfRowsAndOfRuns) {
     const auto by_runs = fit(runs, {.alphas = alphas, .criterion = "kfold:2"}, comm);
     expect_fit(by_runs, runs, alphas, refit_r2(runs, alphas, contiguous({17, 15})), comm, 1e-7);
   }
+}
+
+TEST(RidgeKFold, IsTheSameWithFoldsSideBySide) {
+  const auto comm = Communicator::world();
+  const Data data = random_data(90, 12, 5, {20, 25, 15, 30}, 30);
+  const auto one_by_one = fit(data, {.alphas = default_alphas(), .criterion = "kfold:4"}, comm);
+  parallel::set_openmp_threads(3);
+  const auto side_by_side = fit(data, {.alphas = default_alphas(), .criterion = "kfold:4"}, comm);
+  parallel::set_openmp_threads(1);
+  EXPECT_LT(largest_relative(side_by_side.cv, one_by_one.cv), 1e-12);
+  EXPECT_EQ(side_by_side.alpha, one_by_one.alpha);
 }
 
 TEST(RidgeKFold, RefusesMoreFoldsThanTheDataHave) {

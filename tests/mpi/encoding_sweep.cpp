@@ -9,6 +9,7 @@
 
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/encoding/ridge.hpp"
+#include "cinecortex/parallel/threads.hpp"
 
 // Every point is compared with separate fits: design rows made one by one, one singular value decomposition a fold, one
 // product an alpha, and scores of the predictions themselves. Every rank makes them for itself.
@@ -229,6 +230,13 @@ TEST(Sweep, TakesAnySetsOfDelays) {
                    {3, Design::fir({7}, Edge::zero)},
                    {2, Design::fir({0, 1, 2, 3, 4, 5, 6, 7}, Edge::zero)}},
                   grid, Communicator::world());
+}
+
+TEST(Sweep, EqualsSeparateFitsWithTheirsSideBySide) {
+  const auto runs = random_runs({40, 55, 31, 62, 47}, {0, 0, 1, 1, 2}, 6, 7, 12);
+  parallel::set_openmp_threads(4);
+  expect_as_plain(runs, all_points({2, 6}, Edge::shift), grid, Communicator::world());
+  parallel::set_openmp_threads(1);
 }
 
 TEST(Sweep, MoreColumnsThanRows) {
