@@ -133,6 +133,9 @@ std::vector<stages::SpaceConfig> read_spaces(Section& top, const toml::table& ro
 void read_output(Section& section, stages::Experiment& experiment) {
   experiment.output = section.text("dir", "out/" + experiment.name, "the folder for all outputs");
   if (experiment.output.empty()) section.fail("dir", "must name a folder");
+  experiment.features =
+      section.text("features", (experiment.output / "features").string(), "the folder for features");
+  if (experiment.features.empty()) section.fail("features", "must name a folder");
   using Policy = stages::StatisticsPolicy;
   const auto policy = section.choice("statistics", "auto", {"auto", "keep", "none"});
   experiment.statistics = policy == "auto"   ? Policy::automatic
@@ -146,10 +149,13 @@ std::string to_text(const toml::table& table) {
   return text.str();
 }
 
-/// An experiment's text with what a sweep chose.
+/// An experiment's text with what a sweep chose. It writes beside the experiment, whose components and fits stay as they
+/// are, and takes its features from there.
 std::string with_choices(const std::string& resolved, const std::vector<stages::SpaceChoice>& choices) {
   toml::table root = parse_toml(resolved, "experiment");
   root.erase("sweep");
+  toml::table& output = *root["output"].as_table();
+  output.insert_or_assign("dir", output["dir"].value_or(std::string()) + "-best");
   for (auto& entry : *root["space"].as_array()) {
     toml::table& space = *entry.as_table();
     const auto name = space["name"].value<std::string>();

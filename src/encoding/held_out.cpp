@@ -37,10 +37,23 @@ class HeldOutAxes {
     return result;
   }
 
+  /// About the largest eigenvalue of W.   @pre it was turned
+  double norm() const {
+    Eigen::Matrix<Scalar, Eigen::Dynamic, 1> v = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>::Ones(path_.rank());
+    double size = 0;
+    for (int step = 0; step < 5; ++step) {
+      v /= v.norm();
+      v = half_gram_ * v + half_gram_.transpose() * v;
+      size = static_cast<double>(v.norm());
+    }
+    return size;
+  }
+
   const CentredStatistics& test() const { return test_; }
   const MatrixD& cross() const { return cross_; }  ///< VᵀC [r, t]
   /// Vᵀ(mean of the held-out rows - mean of the fit's) [r]
   const VectorD& offset() const { return offset_; }
+  bool turned() const { return turned_; }
 
  private:
   Matrix<Scalar> half_gram_times_few(const Matrix<Scalar>& b) const {
@@ -97,14 +110,18 @@ MatrixD fitted_squares(const MatrixD& inverses, const VectorD& values, const Mat
   return sums;
 }
 
-/// As few terms as give every alpha's fitted values to `tolerance`: the largest relative error over alphas and targets.
-Index sufficient_terms(const AlphaFamily& family, const RidgePath& path, const std::vector<double>& alphas,
-                       const MatrixD& squared, double tolerance, double& error) {
+MatrixD fitted_squares(const RidgePath& path, const std::vector<double>& alphas, const MatrixD& squared) {
   MatrixD inverses(path.rank(), static_cast<Index>(alphas.size()));
   for (Index a = 0; a < inverses.cols(); ++a) {
     inverses.col(a) = (path.values().array() + alphas[static_cast<std::size_t>(a)]).inverse();
   }
-  const MatrixD whole = fitted_squares(inverses, path.values(), squared);
+  return fitted_squares(inverses, path.values(), squared);
+}
+
+/// As few terms as give every alpha's fitted values to `tolerance`: the largest relative error over alphas and targets.
+/// @param whole  fitted_squares [A, t]
+Index sufficient_terms(const AlphaFamily& family, const RidgePath& path, const MatrixD& whole,
+                       const MatrixD& squared, double tolerance, double& error) {
   for (Index terms = std::min<Index>(4, family.most_terms());; ++terms) {
     const MatrixD wrong = fitted_squares(family.rest(terms), path.values(), squared);
     double largest = 0;
@@ -174,10 +191,18 @@ HeldOut score_held_out(const RidgePath& path, const Statistics& test, const std:
   const AlphaFamily family(path.values(), alphas, power.cwiseSqrt(), column_weights(path, alphas, power));
 
   HeldOut result{MatrixD::Zero(count, targets), MatrixD::Zero(count, targets), MatrixD::Zero(count, targets)};
-  result.products = sufficient_terms(family, path, alphas, squared, tolerance, result.error);
+  const MatrixD fitted = fitted_squares(path, alphas, squared);
+  result.products = sufficient_terms(family, path, fitted, squared, tolerance, result.error);
   const HeldOutAxes<Scalar> axes(path, centre(test), result.products * targets);
+  if constexpr (std::is_same_v<Scalar, float>) {
+    if (!axes.turned()) return score_held_out<double>(path, test, alphas);  // which then costs little
+  }
   const Terms terms = predict_terms(axes, family.factors(result.products), path);
   const MatrixD coefficients = family.coefficients(result.products);
+
+  // Float32 sums lose digits where the fits hardly vary on the held-out rows, beside what those could make of them.
+  constexpr double least_share = 0.04;
+  const double norm = std::is_same_v<Scalar, float> ? axes.norm() : 0.0;
 
   const auto n = static_cast<double>(test.rows);
   const CentredStatistics& about = axes.test();
@@ -191,6 +216,11 @@ HeldOut score_held_out(const RidgePath& path, const Statistics& test, const std:
       }
     }
     variation = variation.cwiseMax(0.0);
+    if constexpr (std::is_same_v<Scalar, float>) {
+      if ((variation.transpose().array() < least_share * norm * fitted.row(a).array()).any()) {
+        return score_held_out<double>(path, test, alphas);
+      }
+    }
     const VectorD covariance = terms.covariance.transpose() * coefficients.col(a);
     const VectorD gap = about.mean_y - path.mean_y() - terms.mean.transpose() * coefficients.col(a);
     for (Index v = 0; v < targets; ++v) {

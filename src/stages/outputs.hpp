@@ -4,18 +4,19 @@
 
 #include "cinecortex/dataset/catalogue.hpp"
 #include "cinecortex/parallel/communicator.hpp"
+#include "cinecortex/stages/experiment.hpp"
 
 namespace cinecortex::stages {
 
 /// Where everything an experiment makes is put.
 class Outputs {
  public:
-  explicit Outputs(std::filesystem::path root) : root_(std::move(root)) {}
   using path = std::filesystem::path;
+  explicit Outputs(const Experiment& experiment) : root_(experiment.output), features_(experiment.features) {}
 
   const path& root() const noexcept { return root_; }
   path manifest() const { return root_ / "manifest.json"; }
-  path features_folder(const std::string& space) const { return root_ / "features" / space; }
+  path features_folder(const std::string& space) const { return features_ / space; }
   path features(const std::string& space, const std::string& run) const {
     return features_folder(space) / (run + ".h5");
   }
@@ -46,7 +47,7 @@ class Outputs {
 
  private:
   static path subject_file(int subject) { return dataset::layout::subject_name(subject) + ".h5"; }
-  path root_;
+  path root_, features_;
 };
 
 /// The attribute every output carries: a fingerprint of the inputs and settings it was made from.

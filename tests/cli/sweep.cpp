@@ -23,6 +23,29 @@ window = [1, 2]
 spaces = ["audio", "words"]
 )";
 
+std::vector<std::string> cells(const std::string& line) {
+  std::istringstream text(line);
+  std::vector<std::string> all;
+  for (std::string cell; std::getline(text, cell, ',');) all.push_back(cell);
+  return all;
+}
+
+/// The same texts and whole numbers, and other numbers to 1e-6: sums of float32 data depend on ranks in their last digits.
+void expect_same_table(const std::vector<std::string>& lines, const std::vector<std::string>& expected) {
+  ASSERT_EQ(lines.size(), expected.size());
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const auto got = cells(lines[i]), wanted = cells(expected[i]);
+    ASSERT_EQ(got.size(), wanted.size());
+    for (std::size_t j = 0; j < got.size(); ++j) {
+      if (i > 0 && wanted[j].find('.') != std::string::npos) {
+        EXPECT_NEAR(std::stod(got[j]), std::stod(wanted[j]), 1e-6) << expected[i];
+      } else {
+        EXPECT_EQ(got[j], wanted[j]) << expected[i];
+      }
+    }
+  }
+}
+
 /// The shared experiment with a table [sweep] and with the shared features and components.
 class Sweep : public ::testing::Test {
  protected:
@@ -68,22 +91,27 @@ TEST_F(Sweep, IsTheSameOnAnyNumberOfRanks) {
   EXPECT_GT(r.cwiseAbs().maxCoeff(), 0.1);
   for (const int ranks : {2, 3}) {
     ASSERT_EQ(sweep({"--force"}, ranks).code, 0);
-    EXPECT_EQ(rows(), alone) << ranks << " ranks";
+    expect_same_table(rows(), alone);
     EXPECT_LT((per_target("r") - r).cwiseAbs().maxCoeff(), 1e-6);
     EXPECT_EQ(per_target("alpha"), alpha);
   }
 }
 
 TEST_F(Sweep, PartsPutTogetherEqualTheWhole) {
-  ASSERT_EQ(sweep().code, 0);
+  const Arguments audio{"--set", "sweep.spaces=[\"audio\"]"};
+  const auto sweep_audio = [&](Arguments more, int ranks = 0) {
+    more.insert(more.end(), audio.begin(), audio.end());
+    return sweep(more, ranks);
+  };
+  ASSERT_EQ(sweep_audio({}).code, 0);
   const auto whole = rows();
   const MatrixD r = per_target("r");
-  for (const int parts : {3, 11}) {  // fewer than spaces × subjects, and more
+  for (const int parts : {2, 5}) {  // fewer than spaces × subjects, and more
     for (int part = 1; part <= parts; ++part) {
-      ASSERT_EQ(sweep({"--part", std::to_string(part) + "/" + std::to_string(parts)}).code, 0);
+      ASSERT_EQ(sweep_audio({"--part", std::to_string(part) + "/" + std::to_string(parts)}).code, 0);
     }
     fs::remove(folder_ / "out/sweep/sweep.h5");
-    const auto merged = sweep({"--merge", std::to_string(parts)}, 2);
+    const auto merged = sweep_audio({"--merge", std::to_string(parts)}, 2);
     ASSERT_EQ(merged.code, 0) << merged.err;
     EXPECT_EQ(rows(), whole);
     EXPECT_EQ((per_target("r") - r).cwiseAbs().maxCoeff(), 0.0) << "on one rank each, to the bit";
@@ -93,9 +121,8 @@ TEST_F(Sweep, PartsPutTogetherEqualTheWhole) {
 TEST_F(Sweep, MergingNamesTheMissingParts) {
   ASSERT_EQ(sweep({"--part", "2/3"}).code, 0);
   expect_input_error(sweep({"--merge", "3"}), {"1/3, 3/3", "--part"});
-  for (const char* part : {"1/3", "3/3"}) ASSERT_EQ(sweep({"--part", part}).code, 0);
   expect_input_error(sweep({"--merge", "3", "--set", "ridge.alphas=[1, 10]"}, 2),
-                     {"other inputs or settings", "1/3, 2/3, 3/3"});
+                     {"1/3, 3/3", "other inputs or settings: 2/3"});
 }
 
 TEST_F(Sweep, KeepsWhatIsFinished) {
@@ -117,13 +144,16 @@ TEST_F(Sweep, TheBestIsAnExperimentThatRuns) {
   EXPECT_NE(content(folder_ / "out/sweep/sweep.svg").find("polyline"), std::string::npos);
   const auto best = (folder_ / "out/sweep/best.toml").string();
   EXPECT_EQ(content(best).find("[sweep]"), std::string::npos);
+  const auto components = fs::last_write_time(folder_ / "out/pca/audio.h5");
   const auto run = run_program({"run", best, "--threads", "1"});
   EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_TRUE(fs::exists(folder_ / "out-best/scores/scores.csv"));
+  EXPECT_FALSE(fs::exists(folder_ / "out-best/features")) << "those of the experiment serve";
+  EXPECT_EQ(fs::last_write_time(folder_ / "out/pca/audio.h5"), components) << "the sweep can go on";
 }
 
 /// A configuration of the sweep is a ridge fit like any other.
 TEST_F(Sweep, ARowEqualsASeparateFit) {
-  ASSERT_EQ(sweep({"--set", "sweep.folds=5"}).code, 0);
   const auto fit =
       run_program({"ridge", experiment_.string(), "--threads", "1", "--set", "ridge.criterion=kfold:5"});
   ASSERT_EQ(fit.code, 0) << fit.err;
@@ -135,12 +165,7 @@ TEST_F(Sweep, ARowEqualsASeparateFit) {
 
 TEST_F(Sweep, RefusesWhatItCannotTry) {
   expect_input_error(sweep({"--set", "sweep.components=[2, 400]"}, 2), {"audio", "400", "10", "pca"});
-  expect_input_error(sweep({"--set", "sweep.folds=\"saison\""}), {"folds", "season"});
   expect_input_error(sweep({"--set", "sweep.folds=40"}), {"folds = 40", "runs"});
-  expect_input_error(sweep({"--set", "sweep.delays=[[1, 2]]"}), {"delays", "either"});
-  expect_input_error(sweep({"--set", "sweep.spaces=[\"moton\"]"}), {"moton", "motion"});
-  expect_input_error(sweep({"--set", "sweep.windows=[1]"}), {"windows", "window"});
-  expect_input_error(sweep({"--set", "sweep.window=[1, 1]"}), {"window", "twice"});
   expect_input_error(sweep({"--part", "4/3"}), {"4/3", "I/N"});
   expect_input_error(sweep({"--part", "1/3", "--merge", "3"}), {"--part", "--merge"});
   const auto plain = write_experiment(folder_.path());

@@ -432,6 +432,8 @@ TEST(ExperimentFile, ASweepThatMakesNoSenseIsRefused) {
   expect_contains(complaint(swept, {"sweep.delays=[1, 2]"}), {"delays", "lists", "integer"});
   expect_contains(complaint(swept, {"sweep.delays=[]"}), {"delays", "at least one"});
   expect_contains(complaint(swept, {"sweep.delays=[[1]]", "sweep.window=[2]"}), {"window", "either"});
+  expect_contains(complaint(swept, {"sweep.window=[1, 1]"}), {"window", "twice"});
+  expect_contains(complaint(swept, {"sweep.windows=[1]"}), {"windows", "window"});
   expect_contains(complaint(swept, {"sweep.window=[0]"}), {"window", "0", "between 1"});
   expect_contains(complaint(swept, {"sweep.components=[]"}), {"components", "at least one"});
   expect_contains(complaint(swept, {"sweep.folds=1"}), {"folds", "at least 2"});
@@ -443,6 +445,8 @@ TEST(ExperimentFile, ASweepsChoiceTakesThePlaceOfTheSpacesOwn) {
   const auto experiment = with({"sweep.window=[1]", "space.words.delays=[9, 4]"}, swept);
   const auto window = encoding::Design::shifted_window(2, 4, encoding::Edge::zero);
   const auto chosen = parse_experiment(experiment.with_choices({{"words", 3, window, true}}), "best.toml");
+  EXPECT_EQ(chosen.output, experiment.output.string() + "-best");
+  EXPECT_EQ(chosen.features, experiment.output / "features") << "which takes longest to make";
   EXPECT_FALSE(chosen.sweep.has_value());
   EXPECT_EQ(chosen.spaces[0].pca.options.components, 3);
   EXPECT_EQ(chosen.spaces[0].design.delays(), window.delays());

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <limits>
-
 #include "cinecortex/core/error.hpp"
 
 namespace cinecortex::linalg {
@@ -42,9 +40,8 @@ TEST(Cholesky, SaysWhatIsNotPositiveDefinite) {
   MatrixD indefinite = MatrixD::Identity(4, 4);
   indefinite(2, 2) = -1;
   EXPECT_FALSE(cholesky(indefinite));
-  MatrixF unknown = MatrixF::Identity(3, 3);
-  unknown(1, 1) = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_FALSE(cholesky(unknown));
+  MatrixF singular = MatrixF::Ones(3, 3);
+  EXPECT_FALSE(cholesky(singular));
 }
 
 TEST(Cholesky, ShapesMustFit) {

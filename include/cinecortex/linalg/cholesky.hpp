@@ -5,7 +5,7 @@
 namespace cinecortex::linalg {
 
 /// Replaces the lower triangle of a [n, n] matrix by L, A = L Lᵀ; what is above the diagonal is neither read nor kept.
-/// @return false if A is not positive definite (or not finite); then the matrix is lost.
+/// @return false if A is not positive definite; then the matrix is lost.   @pre A is finite
 bool cholesky(ViewD lower);
 bool cholesky(ViewF lower);
 

@@ -101,6 +101,7 @@ struct Experiment {
   encoding::SignificanceOptions significance;  ///< [score]
   std::optional<SweepConfig> sweep;
   std::filesystem::path output;
+  std::filesystem::path features;  ///< output / "features", or a folder that experiments share
   StatisticsPolicy statistics = StatisticsPolicy::automatic;
   std::string resolved;  ///< the experiment as TOML with overrides and defaults, for the manifest
   /// The same TOML with these choices in place of the spaces' own, and without [sweep].
