@@ -43,15 +43,21 @@ void decompose_together(Index count, const std::function<MatrixD(Index)>& matrix
 
 }  // namespace
 
-Index side_by_side(Index columns, Index targets, const parallel::Communicator& comm) {
-  // What all of them may take: train and held-out sums, LAPACK's workspace, and the targets in the fit's axes.
-  constexpr double most_bytes = 1 << 30;
+double fit_bytes(Index columns, Index targets) {
   const auto p = static_cast<double>(columns), t = static_cast<double>(targets);
+  return 68 * p * p + 52 * p * t;
+}
+
+Index side_by_side(Index columns, Index targets, double most_bytes) {
   const Index threads = linalg::device() == "cpu" ? parallel::openmp_threads() : 1;
-  const auto fitting = static_cast<Index>(most_bytes / (56 * p * p + 40 * p * t + 1));
-  const Index possible = std::min(threads, fitting);
+  const double fitting = most_bytes / std::max(1.0, fit_bytes(columns, targets));
+  const Index possible = fitting < static_cast<double>(threads) ? static_cast<Index>(fitting) : threads;
   // A few single threads of very many are slower than all of them on one matrix.
-  return comm.min(std::int64_t{possible < 2 || 4 * possible < threads ? 1 : possible});
+  return possible < 2 || 4 * possible < threads ? 1 : possible;
+}
+
+Index side_by_side(Index columns, Index targets, double most_bytes, const parallel::Communicator& comm) {
+  return comm.min(std::int64_t{side_by_side(columns, targets, most_bytes)});
 }
 
 void for_each_of(Index count, Index at_once, const std::function<void(Index)>& fn) {

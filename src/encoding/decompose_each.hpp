@@ -10,12 +10,16 @@
 /// each rank has its own, and shares its threads among them, one each.
 namespace cinecortex::encoding {
 
-/// How many matrices a rank decomposes side by side; 1 where threads do better on one after the other, because it is
-/// large, or a GPU takes it.
-/// @param columns  of the largest matrix
-/// @param targets  of this rank, which are evaluated with it
-/// Collective: over comm; the same on every rank.
-Index side_by_side(Index columns, Index targets, const parallel::Communicator& comm);
+/// What one fit takes while it is decomposed and evaluated: sums of its rows and of those left out, LAPACK's workspace,
+/// this rank's targets in its axes.   Collective: no.
+double fit_bytes(Index columns, Index targets);
+
+/// How many fits a rank may decompose and evaluate side by side in `most_bytes`; 1 where threads do better on one after
+/// the other, because it is large, or a GPU takes it.
+/// @param columns  of the largest    @param targets  of this rank
+Index side_by_side(Index columns, Index targets, double most_bytes);
+/// The same on every rank.   Collective: over comm.
+Index side_by_side(Index columns, Index targets, double most_bytes, const parallel::Communicator& comm);
 
 /// fn(0) … fn(count - 1), from several threads where `at_once` is more than one and there are several to call.
 /// Collective: no.

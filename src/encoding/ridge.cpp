@@ -257,7 +257,8 @@ class Solver {
 
   /// Mean over folds of what the fits on the other folds explain; every fold is decomposed by itself.
   MatrixD evaluate_folds(std::vector<Statistics>& parts) {
-    const Index at_once = side_by_side(parts[0].columns(), parts[0].targets(), comm_);
+    const Index at_once =
+        side_by_side(parts[0].columns(), parts[0].targets(), static_cast<double>(cache_bytes_), comm_);
     if (fold_pairs_.empty()) decompose_folds(parts, at_once);
     std::vector<MatrixD> scores(parts.size());
     parallel::agree(comm_, [&] {

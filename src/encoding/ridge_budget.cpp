@@ -49,8 +49,10 @@ double ridge_bytes(const RidgeShape& shape, const RidgeBudget& budget) {
   const auto whole_cache = static_cast<double>(shape.rows) *
                            static_cast<double>(std::min(shape.rows, shape.columns)) *
                            (shape.single ? 4.0 : 8.0) / static_cast<double>(shape.ranks);
+  const auto cache = static_cast<double>(budget.cache_bytes);
+  // With folds it is what fits side by side may take.
   return bytes_with(shape, static_cast<double>(at_once),
-                    std::min(whole_cache, static_cast<double>(budget.cache_bytes)));
+                    shape.folds > 1 ? cache : std::min(whole_cache, cache));
 }
 
 RidgeBudget ridge_budget(const RidgeShape& shape, double bytes) {

@@ -24,6 +24,9 @@
 namespace cinecortex::encoding {
 namespace {
 
+/// What fits side by side may take.
+constexpr double most_bytes = 1 << 30;
+
 /// One point's statistics, by group and of all rows.
 struct Assembled {
   std::vector<Statistics> groups;
@@ -90,7 +93,7 @@ class Sweeper {
     Index finished = 0;
     for (std::size_t begin = 0; begin < tasks.size();) {
       const Index columns = points_[tasks[begin].point].columns();
-      const Index at_once = side_by_side(columns, groups_.front().targets(), comm_);
+      const Index at_once = side_by_side(columns, groups_.front().targets(), most_bytes, comm_);
       const std::size_t wave_size =
           std::min(tasks.size() - begin, static_cast<std::size_t>(at_once * comm_.size()));
       const auto wave = std::span(tasks).subspan(begin, wave_size);
@@ -330,8 +333,10 @@ double sweep_bytes(const std::vector<SweepPoint>& points, Index groups, Index ta
   const auto k = static_cast<double>(components), p = static_cast<double>(columns);
   const double sums =
       static_cast<double>(differences.size()) * k * k + static_cast<double>(delays.size()) * k * t;
+  const auto fits = static_cast<double>(side_by_side(columns, targets_local, most_bytes));
   // While sums grow there is a float32 copy beside each; afterwards one point's statistics stand beside them.
-  return std::max(12 * f * sums, 8 * (f * sums + (f + 6) * p * p + (f + 4) * p * t));
+  return std::max(12 * f * sums,
+                  8 * (f * sums + (f + 1) * p * (p + t)) + fits * fit_bytes(columns, targets_local));
 }
 
 }  // namespace cinecortex::encoding

@@ -53,7 +53,7 @@ Context make_context(const Config& config, const parallel::Communicator& comm) {
       .split = {},
       .runs = {},
       .fmri_digests = {},
-      .outputs = Outputs(experiment)};
+      .outputs = Outputs(experiment.output, experiment.features)};
   context.split = dataset::make_split(context.catalogue, experiment.split.base, experiment.split.stack,
                                       experiment.split.test, experiment.split.allow_leak);
   std::set<std::string> wanted;

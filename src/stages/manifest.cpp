@@ -33,7 +33,7 @@ nlohmann::json read_stages(const std::filesystem::path& file) {
 void update_manifest(const Config& config, const Summary& summary, const parallel::Communicator& comm) {
   parallel::agree(comm, [&] {
     if (!comm.root()) return;
-    const Outputs outputs(config.experiment);
+    const Outputs outputs(config.experiment.output, config.experiment.features);
     auto stages = read_stages(outputs.manifest());
     double bytes = 0;
     for (const auto& output : summary.outputs) bytes += bytes_under(output);

@@ -4,7 +4,6 @@
 
 #include "cinecortex/dataset/catalogue.hpp"
 #include "cinecortex/parallel/communicator.hpp"
-#include "cinecortex/stages/experiment.hpp"
 
 namespace cinecortex::stages {
 
@@ -12,7 +11,8 @@ namespace cinecortex::stages {
 class Outputs {
  public:
   using path = std::filesystem::path;
-  explicit Outputs(const Experiment& experiment) : root_(experiment.output), features_(experiment.features) {}
+  explicit Outputs(path root) : Outputs(root, root / "features") {}
+  Outputs(path root, path features) : root_(std::move(root)), features_(std::move(features)) {}
 
   const path& root() const noexcept { return root_; }
   path manifest() const { return root_ / "manifest.json"; }

@@ -17,7 +17,7 @@ constexpr Stage stages[] = {{"extract", extract}, {"pca", pca},         {"ridge"
                             {"stack", stack},     {"predict", predict}, {"score", score}};
 
 std::string next_steps(const Config& config, const std::vector<Summary>& summaries) {
-  const Outputs outputs(config.experiment);
+  const Outputs outputs(config.experiment.output, config.experiment.features);
   std::string text = fmt::format(
       "Outputs are in {}\n  scores, as a plot  {}\n  scores per parcel  {}\n  predictions        {}\n",
       outputs.root().string(), outputs.scores_plot().string(), outputs.scores().string(),

@@ -65,8 +65,9 @@ EdgeHits edge_hits(const std::vector<double>& alphas, const std::vector<std::int
 
 /// How much memory a fit may take; nothing here changes a result.
 struct RidgeBudget {
-  Index targets_at_once = 0;             ///< over all ranks; 0: all
-  Index cache_bytes = Index{512} << 20;  ///< a rank may keep so much of U between passes
+  Index targets_at_once = 0;  ///< over all ranks; 0: all
+  Index cache_bytes =
+      Index{512} << 20;  ///< a rank may keep so much of U between passes, or fit folds side by side in it
 };
 
 /// Sizes that the memory of a fit depends on.

@@ -37,9 +37,9 @@ struct SweepScore {
 
 /// Ridge fits of many designs, alphas and folds from statistics alone: no row is read. Each group is held out once
 /// and predicted by the fit to all others, with its own means; alphas are compared by the mean R² (or r) over folds, as
-/// `kfold:K` does. Ranks decompose different folds at the same time, then all of them evaluate each for their own
-/// targets; a fold with many columns is decomposed by all ranks together.
-/// Memory per rank: for p columns of the largest point and F groups 8 (F + 6) p² and 8 (F + 4) p t_local bytes.
+/// `kfold:K` does. Ranks decompose different fits at the same time, several each with a thread for one, then all of them
+/// evaluate each for their own targets; a fit with many columns is decomposed by all ranks together.
+/// Memory per rank: sweep_bytes().
 /// @param groups  statistics of each fold group, with partition(t, size, rank) targets each
 /// @param points  whose delays and components the statistics hold
 /// @param done    called on every rank after each point, with how many are done; may be empty
