@@ -3,6 +3,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "cinecortex/io/hdf5.hpp"
 #include "program.hpp"
@@ -67,6 +68,9 @@ class Statistics : public ::testing::Test {
 
 constexpr int models = 3 * 4;  // spaces × subjects
 
+/// Held-out rows of float32 data are multiplied in float32: sums that differ in their last digits show there.
+constexpr double left_out_in_single = 2e-6;
+
 TEST_F(Statistics, ServeEveryCriterionAndAnyNumberOfRanks) {
   EXPECT_EQ(use("ridge", {}, 2), Use(0, models));
   int ranks = 1;
@@ -74,7 +78,7 @@ TEST_F(Statistics, ServeEveryCriterionAndAnyNumberOfRanks) {
     SCOPED_TRACE(name);
     EXPECT_EQ(use("ridge", criterion(name), ranks), Use(models, 0));
     without_files("ridge", criterion(name), ranks);
-    expect_same_models(1e-10);
+    expect_same_models(std::string_view(name).starts_with("leave-one") ? left_out_in_single : 1e-10);
     ++ranks;
   }
 }
@@ -85,7 +89,7 @@ TEST_F(Statistics, OnesOwnCountOfFoldsIsKeptToo) {
   EXPECT_EQ(use("ridge", {"--set", "ridge.criterion=kfold:3", "--set", "ridge.measure=r"}, 3),
             Use(models, 0));
   without_files("ridge", {"--set", "ridge.criterion=kfold:3", "--set", "ridge.measure=r"});
-  expect_same_models(1e-10);
+  expect_same_models(left_out_in_single);
 }
 
 TEST_F(Statistics, OfASweepServeRidgeAndTheOtherWayRound) {
