@@ -449,7 +449,7 @@ Leverages::Leverages(const RidgeProblem& problem, const SpectralForm& form, cons
   problem.stream([&](Index block) {
     if (turn++ % parts != part) return;
     const Index bytes = problem.rows(block) * form.rank() * (single ? 4 : 8);
-    const bool keep = parts == 1 && kept_bytes + bytes <= cache_bytes;
+    const bool keep = kept_bytes + bytes <= cache_bytes;
     auto to = gaps_.middleRows(problem.first_row(block), problem.rows(block));
     if (single) {
       MatrixF u = form.left_vectors_single(block);
