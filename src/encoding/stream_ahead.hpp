@@ -7,7 +7,7 @@
 namespace cinecortex::encoding {
 
 /// Calls use(block, read(block)) for this rank's blocks that have rows; while one block is used the next one is
-/// read, in a thread of its own. Only `read` touches files, never twice at a time.
+/// read, in a thread of its own. Both may read files (readers take turns, io/hdf5.hpp).
 /// @pre neither makes a collective call.   Collective: over the problem's communicator, as `stream`.
 template <class Read, class Use>
 void stream_ahead(const RidgeProblem& problem, Read&& read, Use&& use) {

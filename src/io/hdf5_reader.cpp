@@ -36,6 +36,7 @@ struct Hdf5Reader::Impl {
 };
 
 Hdf5Reader::Hdf5Reader(const std::filesystem::path& file) : impl_(std::make_unique<Impl>()) {
+  const auto turn = h5::take_turn();
   h5::silence_error_stack();
   impl_->file = file;
   std::error_code error;
@@ -59,9 +60,16 @@ Hdf5Reader::Hdf5Reader(const std::filesystem::path& file) : impl_(std::make_uniq
   impl_->id = h5::Handle(id, H5Fclose);
 }
 
-Hdf5Reader::~Hdf5Reader() = default;
+Hdf5Reader::~Hdf5Reader() {
+  const auto turn = h5::take_turn();
+  impl_.reset();
+}
 Hdf5Reader::Hdf5Reader(Hdf5Reader&&) noexcept = default;
-Hdf5Reader& Hdf5Reader::operator=(Hdf5Reader&&) noexcept = default;
+Hdf5Reader& Hdf5Reader::operator=(Hdf5Reader&& other) noexcept {
+  const auto turn = h5::take_turn();
+  impl_ = std::move(other.impl_);
+  return *this;
+}
 
 const std::filesystem::path& Hdf5Reader::file() const noexcept {
   return impl_->file;
@@ -83,10 +91,12 @@ bool Hdf5Reader::Impl::contains(const std::string& path) const {
 }
 
 bool Hdf5Reader::contains(const std::string& path) const {
+  const auto turn = h5::take_turn();
   return impl_->contains(path);
 }
 
 bool Hdf5Reader::is_group(const std::string& path) const {
+  const auto turn = h5::take_turn();
   H5O_info_t info;
   return impl_->contains(path) &&
          H5Oget_info_by_name2(impl_->id.get(), path.c_str(), &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 &&
@@ -94,6 +104,7 @@ bool Hdf5Reader::is_group(const std::string& path) const {
 }
 
 std::vector<std::string> Hdf5Reader::children(const std::string& group) const {
+  const auto turn = h5::take_turn();
   const std::string where = impl_->place(group);
   if (!impl_->contains(group)) throw InputError(where + ": there is no such group");
   const h5::Handle id = h5::own(H5Gopen2(impl_->id.get(), group.c_str(), H5P_DEFAULT), H5Gclose, where);
@@ -132,6 +143,7 @@ std::vector<Index> Hdf5Reader::Impl::shape_of(const h5::Handle& data, const std:
 }
 
 DatasetInfo Hdf5Reader::info(const std::string& path) const {
+  const auto turn = h5::take_turn();
   const h5::Handle data = impl_->dataset(path);
   const h5::Handle type = h5::own(H5Dget_type(data.get()), H5Tclose, impl_->place(path));
   return {path, impl_->shape_of(data, path), h5::stored_of(type.get())};
@@ -170,6 +182,7 @@ void Hdf5Reader::Impl::read_piece(const h5::Handle& data, Stored type, std::span
 
 template <class Scalar>
 Matrix<Scalar> Hdf5Reader::read(const std::string& path, Range rows, Range columns) const {
+  const auto turn = h5::take_turn();
   const h5::Handle data = impl_->dataset(path);
   const h5::Handle type = h5::own(H5Dget_type(data.get()), H5Tclose, impl_->place(path));
   const H5T_class_t kind = H5Tget_class(type.get());
@@ -222,6 +235,7 @@ VectorD Hdf5Reader::read_vector(const std::string& path) const {
 }
 
 std::vector<std::string> Hdf5Reader::read_strings(const std::string& path) const {
+  const auto turn = h5::take_turn();
   const std::string where = impl_->place(path);
   const h5::Handle data = impl_->dataset(path);
   const h5::Handle type = h5::own(H5Dget_type(data.get()), H5Tclose, where);
@@ -233,6 +247,7 @@ std::vector<std::string> Hdf5Reader::read_strings(const std::string& path) const
 }
 
 std::optional<Attribute> Hdf5Reader::attribute(const std::string& path, const std::string& name) const {
+  const auto turn = h5::take_turn();
   const std::string where = impl_->place(path);
   if (!impl_->contains(path)) throw InputError(where + ": there is no such data set or group");
   const h5::Handle object = h5::own(H5Oopen(impl_->id.get(), path.c_str(), H5P_DEFAULT), H5Oclose, where);

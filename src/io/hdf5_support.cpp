@@ -22,6 +22,11 @@ herr_t keep_innermost(unsigned n, const H5E_error2_t* error, void* text) {
 
 }  // namespace
 
+std::unique_lock<std::recursive_mutex> take_turn() {
+  static std::recursive_mutex mutex;
+  return std::unique_lock(mutex);
+}
+
 void silence_error_stack() {
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }

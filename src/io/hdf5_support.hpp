@@ -2,6 +2,7 @@
 #include <hdf5.h>
 
 #include <filesystem>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +37,9 @@ class Handle {
   hid_t id_ = H5I_INVALID_HID;
   Closer closer_ = nullptr;
 };
+
+/// HDF5 as it is built for MPI may be in one thread at a time, whichever files are read: readers take turns.
+[[nodiscard]] std::unique_lock<std::recursive_mutex> take_turn();
 
 /// HDF5 prints its error stack by default; here errors become exceptions of one line.
 void silence_error_stack();

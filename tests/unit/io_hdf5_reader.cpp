@@ -1,4 +1,6 @@
 // Reading files that h5py wrote (tests/parity/io/make_fixtures.py).
+#include <future>
+
 #include "cinecortex/io/hdf5.hpp"
 #include "io_support.hpp"
 
@@ -37,6 +39,22 @@ TEST_F(Hdf5ReaderTest, PartsOfAMatrixAndAVector) {
   }
   EXPECT_EQ(reader_.read_vector("/vector"), values_.col(0));
   EXPECT_EQ(reader_.read<double>("/vector", {1, 4}, {0, 1}), values_.block(1, 0, 3, 1));
+}
+
+TEST_F(Hdf5ReaderTest, ThreadsThatReadAtTheSameTimeTakeTurns) {
+  const auto read_often = [&](const Hdf5Reader& shared) {
+    for (int i = 0; i < 300; ++i) {
+      const Hdf5Reader own(test::fixture("h5py.h5"));
+      if (own.read<float>("/compressed") != values_.cast<float>()) return false;
+      if (shared.read<double>("/numbers/float16", {1, 3}, {1, 3}) != values_.block(1, 1, 2, 2)) return false;
+    }
+    return true;
+  };
+  std::vector<std::future<bool>> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.push_back(std::async(std::launch::async, [&] { return read_often(reader_); }));
+  }
+  for (auto& thread : threads) EXPECT_TRUE(thread.get());
 }
 
 TEST_F(Hdf5ReaderTest, TextsAndAttributes) {

@@ -27,7 +27,8 @@ struct DatasetInfo {
 using Attribute =
     std::variant<std::int64_t, double, std::string, std::vector<double>, std::vector<std::string>>;
 
-/// An HDF5 file opened for reading by this process alone. Thread-unsafe, as HDF5.   Collective: no.
+/// An HDF5 file opened for reading by this process alone. Threads may read at the same time, this file or others: they
+/// take turns, since HDF5 built for MPI admits one.   Collective: no.
 class Hdf5Reader {
  public:
   /// @throws InputError: missing, truncated or not HDF5 (names the file).
