@@ -64,6 +64,7 @@ def adapt(model, config, folder):
         for name, parameter in adapted.named_parameters():
             if "lora_" in name:
                 parameter.copy_((torch.randn_like(parameter) * 0.2).bfloat16().float())
+    adapted.peft_config["default"].base_model_name_or_path = folder.parent.name  # not where it lay on this machine
     adapted.save_pretrained(folder)
     (folder / "README.md").unlink()
     return adapted
