@@ -4,7 +4,6 @@
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/layer_norm.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/rms_norm.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/tensor.h>
@@ -13,23 +12,11 @@
 namespace cinecortex::models::internvl {
 namespace {
 
-struct Linear {
-  at::Tensor weight, bias;
-  Linear() = default;
-  Linear(const Loader& load, const std::string& name, Index in, Index out, bool with_bias = true)
-      : weight(load(name + ".weight", {out, in})) {
-    if (with_bias) bias = load(name + ".bias", {out});
-  }
-  at::Tensor operator()(const at::Tensor& x) const {
-    return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
-  }
-};
-
 struct Norm {
   at::Tensor weight, bias;
   double eps = 0;
   Norm() = default;
-  Norm(const Loader& load, const std::string& name, Index width, bool rms, double epsilon)
+  Norm(const TensorLoader& load, const std::string& name, Index width, bool rms, double epsilon)
       : weight(load(name + ".weight", {width})), eps(epsilon) {
     if (!rms) bias = load(name + ".bias", {width});
   }
@@ -49,7 +36,7 @@ struct Block {
   Linear proj, fc1, fc2;
   at::Tensor ls1, ls2;
 
-  Block(const Loader& load, const std::string& name, const VisionShape& shape, bool fused)
+  Block(const TensorLoader& load, const std::string& name, const VisionShape& shape, bool fused)
       : heads(shape.num_attention_heads),
         norm1(load, name + ".norm1", shape.hidden_size, shape.rms_norm, shape.norm_eps),
         norm2(load, name + ".norm2", shape.hidden_size, shape.rms_norm, shape.norm_eps),
@@ -111,7 +98,7 @@ struct Vision::Weights {
   at::Tensor mean, deviation;  ///< of red, green and blue, [3, 1, 1] float32
 };
 
-Vision::Vision(const Loader& load, const Shape& shape, bool fused) : shape_(shape) {
+Vision::Vision(const TensorLoader& load, const Shape& shape, bool fused) : shape_(shape) {
   const VisionShape& vision = shape.vision;
   const Index d = vision.hidden_size, wide = shape.merge * shape.merge * d, text = shape.language_hidden_size;
   const std::string embeddings = "vision_model.embeddings.";

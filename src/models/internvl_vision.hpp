@@ -1,24 +1,21 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
-#include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "internvl_config.hpp"
+#include "linear.hpp"
 
 namespace cinecortex::models::internvl {
-
-/// Hands out a tensor of the checkpoint by its original name, in the network's type and on its device.
-using Loader = std::function<at::Tensor(const std::string& original, at::IntArrayRef shape)>;
 
 /// InternViT and the projector that turns its patches into tokens of the language model. Weights are used as they are
 /// handed out, without a copy.   Not thread-safe.   Collective: no, none of it.
 class Vision {
  public:
+  /// @param load   by the original layout's names
   /// @param fused  queries, keys and values are one tensor "attn.qkv", else "attn.q", "attn.k", "attn.v"
-  Vision(const Loader& load, const Shape& shape, bool fused);
+  Vision(const TensorLoader& load, const Shape& shape, bool fused);
   ~Vision();
 
   /// @param rgb  uint8 [pictures, image_size, image_size, 3], on any device

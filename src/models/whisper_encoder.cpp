@@ -6,31 +6,17 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <functional>
 
 #include "checkpoint.hpp"
 #include "cinecortex/core/error.hpp"
+#include "linear.hpp"
 
 namespace cinecortex::models::whisper {
 namespace {
 
-/// Hands out a tensor of the checkpoint in the network's type and on its device.
-using Loader = std::function<at::Tensor(const std::string& name, std::vector<Index> shape)>;
-
-struct Linear {
-  at::Tensor weight, bias;
-  Linear(const Loader& load, const std::string& name, Index in, Index out, bool with_bias = true)
-      : weight(load(name + ".weight", {out, in})) {
-    if (with_bias) bias = load(name + ".bias", {out});
-  }
-  at::Tensor operator()(const at::Tensor& x) const {
-    return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
-  }
-};
-
 struct LayerNorm {
   at::Tensor weight, bias;
-  LayerNorm(const Loader& load, const std::string& name, Index width)
+  LayerNorm(const TensorLoader& load, const std::string& name, Index width)
       : weight(load(name + ".weight", {width})), bias(load(name + ".bias", {width})) {}
   at::Tensor operator()(const at::Tensor& x) const { return at::layer_norm(x, {x.size(-1)}, weight, bias); }
 };
@@ -38,7 +24,7 @@ struct LayerNorm {
 struct Convolution {
   at::Tensor weight, bias;
   Index stride;
-  Convolution(const Loader& load, const std::string& name, Index in, Index out, Index step)
+  Convolution(const TensorLoader& load, const std::string& name, Index in, Index out, Index step)
       : weight(load(name + ".weight", {out, in, 3})), bias(load(name + ".bias", {out})), stride(step) {}
   at::Tensor operator()(const at::Tensor& x) const { return at::conv1d(x, weight, bias, stride, 1); }
 };
@@ -51,7 +37,7 @@ at::Tensor rows_of(const at::Tensor& x, const at::Tensor& index) {
 /// A pre-norm block. Members are named as in the checkpoint.
 class Block {
  public:
-  Block(const Loader& load, const std::string& name, const EncoderShape& shape)
+  Block(const TensorLoader& load, const std::string& name, const EncoderShape& shape)
       : heads_(shape.encoder_attention_heads),
         self_attn_layer_norm_(load, name + ".self_attn_layer_norm", shape.d_model),
         q_proj_(load, name + ".self_attn.q_proj", shape.d_model, shape.d_model),
@@ -153,7 +139,7 @@ struct Encoder::Network {
     const std::string prefix = key_prefix(weights);
     check_memory(weights.path().string(), config.placement,
                  {weights.parameters(prefix) * static_cast<Index>(c10::elementSize(type))});
-    const Loader load = [&](const std::string& name, const std::vector<Index>& sizes) {
+    const TensorLoader load = [&](const std::string& name, at::IntArrayRef sizes) {
       return weights.load(prefix + name, sizes, device, type);
     };
     convolutions.emplace_back(load, "conv1", shape.num_mel_bins, shape.d_model, 1);
