@@ -54,6 +54,7 @@ target_link_libraries(cinecortex_nifti INTERFACE ${NIFTI_LIBRARY} ${ZNZ_LIBRARY}
 pkg_check_modules(espeak_ng IMPORTED_TARGET espeak-ng)
 
 find_package(LibTorch REQUIRED)
+set(CMAKE_BUILD_RPATH ${LibTorch_LIBRARY_FOLDERS})  # Install.cmake says what an installed program has instead
 
 add_library(cinecortex_blas INTERFACE)
 target_link_libraries(cinecortex_blas INTERFACE PkgConfig::scalapack PkgConfig::openblas)

@@ -1,6 +1,7 @@
 # Finds libtorch for the C++ API without asking for a CUDA toolkit (torch's own TorchConfig does).
 # Accepts in LibTorch_ROOT: a site's unpacked libtorch, a Python environment's `torch` folder, or the
-# folder that `./run` fills from PyPI. Defines LibTorch::LibTorch, LibTorch_VERSION.
+# folder that `./run` fills from PyPI. Defines LibTorch::LibTorch, LibTorch_VERSION, and LibTorch_LIBRARY_FOLDERS:
+# where its libraries and those that they need are, for the search paths of programs.
 include(FindPackageHandleStandardArgs)
 
 set(_roots ${LibTorch_ROOT} $ENV{LibTorch_ROOT} ${CMAKE_SOURCE_DIR}/.deps/libtorch)
@@ -26,14 +27,14 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   get_filename_component(_lib ${LibTorch_CPU_LIBRARY} DIRECTORY)
   # The wheel's libtorch_cpu needs libcudart and libcupti, which PyPI puts beside it in nvidia/*/lib.
   file(GLOB _nvidia ${_lib}/../../nvidia/*/lib)
+  set(LibTorch_LIBRARY_FOLDERS ${_lib} ${_nvidia})
   add_library(LibTorch::LibTorch INTERFACE IMPORTED)
   # Searched last: libtorch ships headers of other libraries (fmt) that must not hide the ones linked here.
   target_compile_options(LibTorch::LibTorch INTERFACE
     "SHELL:-idirafter \"${LibTorch_INCLUDE_DIR}\""
     "SHELL:-idirafter \"${LibTorch_INCLUDE_DIR}/torch/csrc/api/include\"")
   target_link_libraries(LibTorch::LibTorch INTERFACE ${LibTorch_CPU_LIBRARY} ${LibTorch_C10_LIBRARY})
-  foreach(_dir IN LISTS _lib _nvidia)
-    target_link_options(LibTorch::LibTorch INTERFACE "LINKER:-rpath,${_dir}" "LINKER:-rpath-link,${_dir}")
-  endforeach()
+  list(TRANSFORM LibTorch_LIBRARY_FOLDERS PREPEND "LINKER:-rpath-link," OUTPUT_VARIABLE _rpath_link)
+  target_link_options(LibTorch::LibTorch INTERFACE ${_rpath_link})
 endif()
 mark_as_advanced(LibTorch_INCLUDE_DIR LibTorch_CPU_LIBRARY LibTorch_C10_LIBRARY)
