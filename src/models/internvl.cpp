@@ -58,6 +58,7 @@ class InternVl final : public Extractor {
       throw InputError(fmt::format("{}: internvl needs {} frames, but there are {}", stimulus.info.run,
                                    frames, stimulus.frames == nullptr ? 0 : stimulus.frames->count));
     }
+    network_->forget();  // the same rows give the same numbers to the last bit, whatever was extracted before
     batches_.run(rows.size(), [&](Range batch) {
       std::vector<Prompt> prompts;
       for (Index row = batch.begin; row < batch.end; ++row) {

@@ -155,6 +155,10 @@ std::int64_t Network::bytes_per_tr(Index pictures) const {
          (one * static_cast<Index>(c10::elementSize(parts_->type)) + pixels * Index{sizeof(float)});
 }
 
+void Network::forget() {
+  parts_->seen.clear();
+}
+
 void Network::run(std::span<const Prompt> prompts, const std::uint8_t* rgb, const std::vector<Index>& layers,
                   Index tokens, const Outputs& outputs) {
   const c10::InferenceMode inference;

@@ -46,6 +46,9 @@ class Network {
   /// Bytes that one TR needs beside the weights while run() works, an upper bound.
   std::int64_t bytes_per_tr(Index pictures) const;
 
+  /// The next prompt is computed from its first token on, whatever was read before.
+  void forget();
+
   /// @param prompts   of the TRs, with the same number of pictures
   /// @param rgb       uint8 [TRs · pictures, image_size, image_size, 3]
   /// @param layers    blocks of the language model, from 0, whose output `text` takes, in this order

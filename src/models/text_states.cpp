@@ -41,6 +41,8 @@ Index TextStates::width() const {
 
 void TextStates::compute(Texts texts, ViewF rows) {
   const c10::InferenceMode inference;
+  cache_.truncate(0);
+  cached_.clear();
   for (Index begin = 0; begin < std::ssize(texts);) {
     const auto rest = texts.subspan(static_cast<std::size_t>(begin));
     const Index grow = growing(rest);

@@ -11,9 +11,11 @@ namespace cinecortex::models {
 /// Hidden states at the last tokens of texts, where each text mostly continues the one before it.
 ///
 /// Texts that begin like their predecessor go through the decoder together, each token once: what they have in
-/// common with earlier ones, of earlier calls too, comes from a key-value cache, and where a tokenizer joins the
+/// common with earlier ones of the call comes from a key-value cache, and where a tokenizer joins the
 /// end of a text with what follows, both readings go side by side as branches of a tree. Texts that begin
 /// differently, as those of a sliding window do, go as a batch.
+///
+/// Nothing is kept from call to call, so that the same texts give the same numbers to the last bit whatever was asked before.
 class TextStates {
  public:
   struct Settings {

@@ -288,6 +288,16 @@ TEST(InternVl, ChunksAndBatchesDoNotMatter) {
   }
 }
 
+TEST(InternVl, WhatWasExtractedBeforeDoesNotMatterToTheLastBit) {
+  const testing::MadeUpRun run(1.49, 8.9);
+  Transcript words;
+  for (const char* text : {"Hello there, ", "Megamind! ", "", "the, the ", "we've met... ", "the "})
+    words.push_back({text, {}, {}, {}});
+  const auto busy = make_extractor(config_of("rmsnorm")), fresh = make_extractor(config_of("rmsnorm"));
+  const auto after = extract(*busy, run, words, {0, 6}, 3), alone = extract(*fresh, run, words, {3, 6}, 3);
+  for (std::size_t i = 0; i < after.size(); ++i) EXPECT_EQ(after[i].bottomRows(3), alone[i]) << i;
+}
+
 TEST(InternVl, AsksForThePicturesOfATr) {
   const auto extractor = make_extractor(config_of("original"));
   const auto request = extractor->frame_request({}, {2, 4});

@@ -207,6 +207,16 @@ TEST(Llama, ChunksDoNotMatter) {
   }
 }
 
+/// An extraction that was interrupted goes on in another process, with other chunks before the one it does.
+TEST(Llama, WhatWasExtractedBeforeDoesNotMatterToTheLastBit) {
+  const auto run = run_of(texts);
+  for (const std::int64_t words : {5, 1000}) {
+    const auto busy = make_extractor(small_config(words)), fresh = make_extractor(small_config(words));
+    const MatrixF after = run.extract(*busy, {0, 40}, 20);
+    EXPECT_EQ(after.bottomRows(20), run.extract(*fresh, {20, 40}, 20)) << words << " words";
+  }
+}
+
 TEST(Llama, BadInputIsNamed) {
   const auto make = [](std::map<std::string, Option> options) {
     return [options] { make_extractor(small_config(12, options)); };
