@@ -98,6 +98,7 @@ QueueReport run_queue(const Communicator& parent, Index count, const std::functi
       execute(task);
       finished = task;
       ++report.tasks;
+      report.times.push_back({task, busy.seconds()});
     } catch (...) {
       failure = std::current_exception();
       finished = failed_task;

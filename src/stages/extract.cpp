@@ -13,6 +13,7 @@
 #include "cinecortex/io/npy.hpp"
 #include "cinecortex/parallel/work_queue.hpp"
 #include "cinecortex/stages/stages.hpp"
+#include "extraction_balance.hpp"
 #include "extraction_plan.hpp"
 
 namespace cinecortex::stages {
@@ -206,6 +207,17 @@ void warn_about_missing(const ExtractionPlan& plan) {
   }
 }
 
+std::vector<ExtractedChunk> chunks_of(const parallel::QueueReport& report, const ExtractionPlan& plan,
+                                      int rank) {
+  std::vector<ExtractedChunk> chunks;
+  for (const auto& [i, seconds] : report.times) {
+    if (i >= static_cast<Index>(plan.tasks.size())) continue;
+    const auto& task = plan.tasks[static_cast<std::size_t>(i)];
+    if (!task.rows.empty()) chunks.push_back({rank, plan.work[task.work].run->id.task, task.rows, seconds});
+  }
+  return chunks;
+}
+
 }  // namespace
 
 Summary extract(const Config& config, const parallel::Communicator& comm) {
@@ -252,7 +264,11 @@ Summary extract(const Config& config, const parallel::Communicator& comm) {
     }
   }
   summary.details["tr_extracted"] = total_tr;
-  summary.details["idle_s_max"] = comm.max(report.idle_s);
+  if (!plan.tasks.empty()) {
+    const auto balance = gather_balance(report, chunks_of(report, plan, comm.rank()), comm);
+    if (comm.root()) log_balance(balance);
+    summary.details["balance"] = to_json(balance);
+  }
   summary.seconds = clock.seconds();
   return summary;
 }

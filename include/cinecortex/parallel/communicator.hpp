@@ -79,6 +79,9 @@ class Communicator {
   int size_ = 1;
 };
 
+/// Name of the node that this process runs on.   Collective: no.
+std::string node_name();
+
 /// @throws CommunicationError naming `call`, if `code` is not MPI_SUCCESS.
 void check_mpi(int code, const char* call);
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "cinecortex/parallel/communicator.hpp"
 
@@ -11,6 +12,11 @@ struct QueueReport {
   Index tasks = 0;
   double busy_s = 0;
   double idle_s = 0;  ///< waiting at the end for the others, and for the next task
+  struct TaskTime {
+    Index task = 0;
+    double seconds = 0;
+  };
+  std::vector<TaskTime> times;  ///< in the order in which this rank did them, follow-up tasks included
 };
 
 /// Works off tasks 0 … count-1: each rank takes the next one as soon as it is free, so no rank idles while
