@@ -37,10 +37,11 @@ Ending describe(std::exception_ptr failure, const parallel::Communicator& comm) 
   }
 }
 
-void print(const std::string& message) {
+void print(const Ending& ending) {
   std::fflush(stdout);
   // One write, so that lines of several ranks cannot interleave.
-  const std::string line = fmt::format("cinecortex: error: {}\n", message);
+  const std::string line =
+      fmt::format("cinecortex: {}{}\n", ending.code == stopped ? "" : "error: ", ending.message);
   std::fwrite(line.data(), 1, line.size(), stderr);
   std::fflush(stderr);
 }
@@ -69,7 +70,7 @@ bool all_arrive(const parallel::Communicator& comm, bool patient, double patienc
 }
 
 [[noreturn]] void abort_job(const parallel::Communicator& comm, const Ending& ending) {
-  print(ending.message);
+  print(ending);
   MPI_Abort(comm.handle(), ending.code);
   std::abort();  // MPI_Abort does not return
 }
@@ -86,7 +87,7 @@ ExitCode finish(const parallel::Communicator& comm, std::exception_ptr failure, 
     abort_job(comm, describe(std::current_exception(), comm));
   } catch (...) {
     const Ending ending = describe(std::current_exception(), comm);
-    if (comm.root()) print(ending.message);
+    if (comm.root()) print(ending);
     return ending.code;
   }
 }

@@ -106,7 +106,6 @@ void work(const app::Command& command, const Communicator& comm) {
     return;
   }
   log::configure(comm.rank(), comm.size(), command.log_level);
-  interrupt::install_handlers();
 
   stages::Runtime runtime;
   runtime.threads = threads;
@@ -131,6 +130,7 @@ void work(const app::Command& command, const Communicator& comm) {
 
 int main(int argc, char** argv) {
   linalg::use_fitting_blas_kernel(argv);
+  interrupt::install_handlers();
   app::prepare_environment();
   try {
     const parallel::Environment environment(argc, argv);

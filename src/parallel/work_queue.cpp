@@ -107,11 +107,10 @@ QueueReport run_queue(const Communicator& parent, Index count, const std::functi
   }
   if (server.joinable()) server.join();
   if (server_failure) std::rethrow_exception(server_failure);
-  if (!failure && interrupt::requested()) {
-    failure =
-        std::make_exception_ptr(Interrupted("stopped by a signal; the same command continues from here"));
-  }
-  agree_on_failure(comm, failure);
+  agree(comm, [&] {
+    if (failure) std::rethrow_exception(failure);
+    interrupt::check();
+  });
   report.idle_s = total.seconds() - report.busy_s;
   return report;
 }

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <optional>
 
-#include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/dataset/movie.hpp"
@@ -15,6 +14,7 @@
 #include "cinecortex/stages/stages.hpp"
 #include "extraction_balance.hpp"
 #include "extraction_plan.hpp"
+#include "timed_stage.hpp"
 
 namespace cinecortex::stages {
 namespace {
@@ -218,10 +218,13 @@ std::vector<ExtractedChunk> chunks_of(const parallel::QueueReport& report, const
   return chunks;
 }
 
-}  // namespace
+/// TRs that are extracted, on rank 0.
+struct TrCount {
+  Index done = 0, wanted = 0;
+};
 
-Summary extract(const Config& config, const parallel::Communicator& comm) {
-  const Stopwatch clock;
+void extract_missing(const Config& config, const parallel::Communicator& comm, Summary& summary,
+                     TrCount& count) {
   const Context context = make_context(config, comm);
   const ExtractionPlan plan = plan_extraction(config, context, comm);
   if (comm.root()) warn_about_missing(plan);
@@ -232,28 +235,30 @@ Summary extract(const Config& config, const parallel::Communicator& comm) {
   const parallel::Communicator self = comm.split(comm.rank(), 0);
   Worker worker(plan, config, context.outputs, self);
   Countdown countdown(plan);
-  double total_tr = 0;
-  for (const auto& task : plan.tasks) total_tr += static_cast<double>(task.rows.size());
-  Progress progress("extract", total_tr, "TR", config.runtime.progress && comm.root() && !plan.tasks.empty());
-  const auto count = static_cast<Index>(plan.tasks.size());
+  for (const auto& task : plan.tasks) count.wanted += task.rows.size();
+  Progress progress("extract", static_cast<double>(count.wanted), "TR",
+                    config.runtime.progress && comm.root() && !plan.tasks.empty());
+  const auto tasks = static_cast<Index>(plan.tasks.size());
   const auto report = parallel::run_queue(
-      comm, count,
+      comm, tasks,
       [&](Index i) {
-        if (i >= count) return worker.join(plan.work[static_cast<std::size_t>(i - count)]);
+        if (i >= tasks) return worker.join(plan.work[static_cast<std::size_t>(i - tasks)]);
         const auto& task = plan.tasks[static_cast<std::size_t>(i)];
         if (task.rows.empty()) return worker.join(plan.work[task.work]);
         worker.extract(task);
       },
       [&](Index i) -> std::optional<Index> {
-        if (i >= count) return std::nullopt;
+        if (i >= tasks) return std::nullopt;
         const auto& task = plan.tasks[static_cast<std::size_t>(i)];
-        progress.add(static_cast<double>(task.rows.size()));
+        count.done += task.rows.size();
+        progress.set(static_cast<double>(count.done));
         return countdown.completed(task);
       });
   progress.finish();
   if (comm.root()) remove_chunks(config, context.outputs);
 
-  Summary summary{.stage = "extract", .done = plan.missing_files, .kept = plan.current_files};
+  summary.done = plan.missing_files;
+  summary.kept = plan.current_files;
   for (const auto& space : config.experiment.spaces) {
     summary.outputs.push_back(context.outputs.features_folder(space.name));
   }
@@ -263,14 +268,23 @@ Summary extract(const Config& config, const parallel::Communicator& comm) {
       summary.details["inputs"][work.run->transcript.string()] = work.transcript_digest;
     }
   }
-  summary.details["tr_extracted"] = total_tr;
+  summary.details["tr_extracted"] = static_cast<double>(count.wanted);
   if (!plan.tasks.empty()) {
     const auto balance = gather_balance(report, chunks_of(report, plan, comm.rank()), comm);
     if (comm.root()) log_balance(balance);
     summary.details["balance"] = to_json(balance);
   }
-  summary.seconds = clock.seconds();
-  return summary;
+}
+
+}  // namespace
+
+Summary extract(const Config& config, const parallel::Communicator& comm) {
+  TrCount count;
+  return timed_stage(
+      "extract", comm, [&](Summary& summary) { extract_missing(config, comm, summary, count); },
+      [&](const Summary&) {
+        return fmt::format("{} of {} TRs that were missing are extracted", count.done, count.wanted);
+      });
 }
 
 }  // namespace cinecortex::stages

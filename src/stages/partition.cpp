@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/encoding/joined_source.hpp"
 #include "cinecortex/encoding/variance_partition.hpp"
@@ -13,6 +12,7 @@
 #include "missing_models.hpp"
 #include "partition_table.hpp"
 #include "sources.hpp"
+#include "timed_stage.hpp"
 
 namespace cinecortex::stages {
 namespace {
@@ -138,10 +138,7 @@ void partition_subject(const Config& config, const Context& context, const Featu
                   comm);
 }
 
-}  // namespace
-
-Summary variance_partition(const Config& config, const parallel::Communicator& comm) {
-  const Stopwatch clock;
+void partition_subjects(const Config& config, const parallel::Communicator& comm, Summary& summary) {
   const Context context = make_context(config, comm);
   const FeatureTable features = load_feature_table(config, context, comm);
   const Digests digests(config, context, features);
@@ -156,7 +153,6 @@ Summary variance_partition(const Config& config, const parallel::Communicator& c
       return std::make_unique<ScoreReader>(context.outputs.pca(space.name), features, space.name);
     }));
   }
-  Summary summary{.stage = "partition"};
   const auto sets =
       static_cast<double>(encoding::partition_subsets(static_cast<Index>(spaces.size())).size());
   Progress progress("partition", sets * static_cast<double>(context.catalogue.subjects.size()), "fit",
@@ -185,8 +181,12 @@ Summary variance_partition(const Config& config, const parallel::Communicator& c
   summary.text = from_root(comm, [&] { return partition_text(files); });
   summary.outputs = files;
   summary.outputs.push_back(context.outputs.partition_table());
-  summary.seconds = clock.seconds();
-  return summary;
+}
+
+}  // namespace
+
+Summary variance_partition(const Config& config, const parallel::Communicator& comm) {
+  return timed_stage("partition", comm, [&](Summary& summary) { partition_subjects(config, comm, summary); });
 }
 
 }  // namespace cinecortex::stages

@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 
-#include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/stages/stages.hpp"
 #include "model_files.hpp"
 #include "sources.hpp"
+#include "timed_stage.hpp"
 
 namespace cinecortex::stages {
 namespace {
@@ -63,14 +63,10 @@ void fit_space(const SpaceConfig& space, const Context& context, const FeatureTa
                          {"residual", pca.residual}};
 }
 
-}  // namespace
-
-Summary pca(const Config& config, const parallel::Communicator& comm) {
-  const Stopwatch clock;
+void fit_spaces(const Config& config, const parallel::Communicator& comm, Summary& summary) {
   const Context context = make_context(config, comm);
   const FeatureTable features = load_feature_table(config, context, comm);
   const Digests digests(config, context, features);
-  Summary summary{.stage = "pca"};
   for (const auto& space : config.experiment.spaces) {
     const auto digest = digests.pca(space);
     const auto file = context.outputs.pca(space.name);
@@ -82,8 +78,12 @@ Summary pca(const Config& config, const parallel::Communicator& comm) {
     fit_space(space, context, features, digest, config, comm, summary.details);
     ++summary.done;
   }
-  summary.seconds = clock.seconds();
-  return summary;
+}
+
+}  // namespace
+
+Summary pca(const Config& config, const parallel::Communicator& comm) {
+  return timed_stage("pca", comm, [&](Summary& summary) { fit_spaces(config, comm, summary); });
 }
 
 }  // namespace cinecortex::stages

@@ -3,12 +3,12 @@
 #include <numeric>
 
 #include "base_predictions.hpp"
-#include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/stages/stages.hpp"
 #include "missing_models.hpp"
 #include "submission.hpp"
+#include "timed_stage.hpp"
 
 namespace cinecortex::stages {
 namespace {
@@ -96,14 +96,10 @@ void predict_subject(const Config& config, const Context& context, const Feature
   writer.commit();
 }
 
-}  // namespace
-
-Summary predict(const Config& config, const parallel::Communicator& comm) {
-  const Stopwatch clock;
+void predict_subjects(const Config& config, const parallel::Communicator& comm, Summary& summary) {
   const Context context = make_context(config, comm);
   const FeatureTable features = load_feature_table(config, context, comm);
   const Digests digests(config, context, features);
-  Summary summary{.stage = "predict"};
   const auto work = static_cast<double>(context.catalogue.subjects.size() * context.split.test.size());
   Progress progress("predict", work, "run", config.runtime.progress && comm.root());
   for (const int subject : context.catalogue.subjects) {
@@ -125,8 +121,12 @@ Summary predict(const Config& config, const parallel::Communicator& comm) {
   }
   progress.finish();
   for (auto& file : write_submissions(context, comm)) summary.outputs.push_back(std::move(file));
-  summary.seconds = clock.seconds();
-  return summary;
+}
+
+}  // namespace
+
+Summary predict(const Config& config, const parallel::Communicator& comm) {
+  return timed_stage("predict", comm, [&](Summary& summary) { predict_subjects(config, comm, summary); });
 }
 
 }  // namespace cinecortex::stages

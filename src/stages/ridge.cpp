@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <map>
 
-#include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/core/progress.hpp"
@@ -14,6 +13,7 @@
 #include "lagged_scores.hpp"
 #include "model_files.hpp"
 #include "sources.hpp"
+#include "timed_stage.hpp"
 
 namespace cinecortex::stages {
 namespace {
@@ -218,15 +218,11 @@ class CohortFit {
   encoding::RidgeShape shape_;
 };
 
-}  // namespace
-
-Summary ridge(const Config& config, const parallel::Communicator& comm) {
-  const Stopwatch clock;
+void fit_models(const Config& config, const parallel::Communicator& comm, Summary& summary) {
   const Context context = make_context(config, comm);
   const FeatureTable features = load_feature_table(config, context, comm);
   const Digests digests(config, context, features);
   const auto& experiment = config.experiment;
-  Summary summary{.stage = "ridge"};
   const auto total = static_cast<double>(experiment.spaces.size() * context.catalogue.subjects.size());
   Progress progress("ridge", total, "model", config.runtime.progress && comm.root());
   StatisticsUse use;
@@ -262,8 +258,12 @@ Summary ridge(const Config& config, const parallel::Communicator& comm) {
   progress.finish();
   summary.details["inputs"] = context.fmri_digests;
   use.report(summary);
-  summary.seconds = clock.seconds();
-  return summary;
+}
+
+}  // namespace
+
+Summary ridge(const Config& config, const parallel::Communicator& comm) {
+  return timed_stage("ridge", comm, [&](Summary& summary) { fit_models(config, comm, summary); });
 }
 
 }  // namespace cinecortex::stages

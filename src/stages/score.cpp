@@ -5,7 +5,6 @@
 #include <numeric>
 #include <optional>
 
-#include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/encoding/scores.hpp"
@@ -16,6 +15,7 @@
 #include "score_plot.hpp"
 #include "scoreboard.hpp"
 #include "sources.hpp"
+#include "timed_stage.hpp"
 #include "truth_report.hpp"
 
 namespace cinecortex::stages {
@@ -257,10 +257,7 @@ void write_scores(const Outputs& outputs, const Scoreboard& board,
   });
 }
 
-}  // namespace
-
-Summary score(const Config& config, const parallel::Communicator& comm) {
-  const Stopwatch clock;
+void score_subjects(const Config& config, const parallel::Communicator& comm, Summary& summary) {
   const Context context = make_context(config, comm);
   const FeatureTable features = load_feature_table(config, context, comm);
   const Digests digests(config, context, features);
@@ -272,7 +269,7 @@ Summary score(const Config& config, const parallel::Communicator& comm) {
   // Scores are cheap beside what they are made from, and the table is wanted every time: they are always made anew.
   write_scores(context.outputs, board, config.experiment.significance, digests.scores(), comm);
 
-  Summary summary{.stage = "score", .done = 1};
+  summary.done = 1;
   summary.outputs = {context.outputs.scores(), context.outputs.scores_table(), context.outputs.scores_plot()};
   summary.text = board.scores().empty() ? "No test run has fMRI: nothing to score.\n" : board.table();
   for (const auto& group : board.groups()) {
@@ -283,8 +280,12 @@ Summary score(const Config& config, const parallel::Communicator& comm) {
     summary.text += truth.text;
     summary.details["truth"] = truth.details;
   }
-  summary.seconds = clock.seconds();
-  return summary;
+}
+
+}  // namespace
+
+Summary score(const Config& config, const parallel::Communicator& comm) {
+  return timed_stage("score", comm, [&](Summary& summary) { score_subjects(config, comm, summary); });
 }
 
 }  // namespace cinecortex::stages

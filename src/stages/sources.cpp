@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "cinecortex/core/interrupt.hpp"
+
 namespace cinecortex::stages {
 
 std::string block_name(const Presentation& presentation, const DataConfig& data) {
@@ -54,6 +56,7 @@ std::string FeatureSource::name(Index block) const {
 
 template <class Scalar>
 Matrix<Scalar> FeatureSource::read_rows(Index block, Range columns) const {
+  interrupt::check();
   return read_finite<Scalar>(io::Hdf5Reader(outputs_.features(space_, name(block))), "/features",
                              {0, rows(block)}, columns);
 }

@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 
 #include "base_predictions.hpp"
-#include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/stages/stages.hpp"
 #include "missing_models.hpp"
+#include "timed_stage.hpp"
 
 namespace cinecortex::stages {
 namespace {
@@ -87,10 +87,7 @@ nlohmann::json describe_weights(const encoding::StackFit& fit, const Experiment&
   return means;
 }
 
-}  // namespace
-
-Summary stack(const Config& config, const parallel::Communicator& comm) {
-  const Stopwatch clock;
+void fit_stacks(const Config& config, const parallel::Communicator& comm, Summary& summary) {
   const Context context = make_context(config, comm);
   const FeatureTable features = load_feature_table(config, context, comm);
   const Digests digests(config, context, features);
@@ -100,7 +97,6 @@ Summary stack(const Config& config, const parallel::Communicator& comm) {
   for (const auto& space : experiment.spaces) models.push_back(space.name);
   for (const auto& set : sets) set_names.push_back(set_name(experiment, set));
 
-  Summary summary{.stage = "stack"};
   Progress progress("stack", static_cast<double>(context.catalogue.subjects.size()), "subject",
                     config.runtime.progress && comm.root());
   for (const int subject : context.catalogue.subjects) {
@@ -133,8 +129,12 @@ Summary stack(const Config& config, const parallel::Communicator& comm) {
     ++summary.done;
   }
   progress.finish();
-  summary.seconds = clock.seconds();
-  return summary;
+}
+
+}  // namespace
+
+Summary stack(const Config& config, const parallel::Communicator& comm) {
+  return timed_stage("stack", comm, [&](Summary& summary) { fit_stacks(config, comm, summary); });
 }
 
 }  // namespace cinecortex::stages

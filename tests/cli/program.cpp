@@ -127,6 +127,14 @@ fs::path write_experiment(const fs::path& folder, const std::function<void(std::
   return file;
 }
 
+bool holds_file(const fs::path& folder, const std::string& extension, fs::file_time_type since) {
+  std::error_code ignored;
+  for (fs::recursive_directory_iterator it(folder, ignored), end; it != end; it.increment(ignored)) {
+    if (it->path().extension() == extension && fs::last_write_time(it->path(), ignored) > since) return true;
+  }
+  return false;
+}
+
 std::vector<fs::path> hdf5_files(const fs::path& folder) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {

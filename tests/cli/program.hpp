@@ -50,6 +50,10 @@ void replace(std::string& text, const std::string& what, const std::string& by);
 /// differ.
 double largest_difference(const std::filesystem::path& a, const std::filesystem::path& b);
 
+/// Whether a folder that may not exist yet holds such a file, written after `since`, anywhere below.
+bool holds_file(const std::filesystem::path& folder, const std::string& extension,
+                std::filesystem::file_time_type since = std::filesystem::file_time_type::min());
+
 /// Every .h5 below a folder, relative and sorted.
 std::vector<std::filesystem::path> hdf5_files(const std::filesystem::path& folder);
 

@@ -2,8 +2,6 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <fstream>
-
 #include "program.hpp"
 #include "temp_folder.hpp"
 
@@ -23,14 +21,6 @@ std::function<void(int)> kill_a_rank(const std::function<bool()>& when, bool& ki
   };
 }
 
-bool has_file(const fs::path& folder, const std::string& extension) {
-  std::error_code ignored;
-  for (fs::recursive_directory_iterator it(folder, ignored), end; it != end; it.increment(ignored)) {
-    if (it->path().extension() == extension) return true;
-  }
-  return false;
-}
-
 void expect_as_undisturbed(const fs::path& output) {
   const auto files = hdf5_files(shared_output());
   ASSERT_EQ(hdf5_files(output), files);
@@ -44,13 +34,13 @@ TEST(Resume, AfterARankWasKilledDuringExtraction) {
   bool killed = false;
   const auto broken =
       run_program({"extract", experiment, "--threads", "1"}, 2,
-                  kill_a_rank([&] { return has_file(folder / "out/features", ".npy"); }, killed));
+                  kill_a_rank([&] { return holds_file(folder / "out/features", ".npy"); }, killed));
   ASSERT_TRUE(killed) << "extraction was over before it could be killed";
   EXPECT_NE(broken.code, 0);
   ASSERT_FALSE(fs::exists(folder / "out/pca"));
   const auto again = run_program({"run", experiment, "--threads", "1"}, 2);
   ASSERT_EQ(again.code, 0) << again.err;
-  EXPECT_FALSE(has_file(folder / "out", ".partial"));
+  EXPECT_FALSE(holds_file(folder / "out", ".partial"));
   expect_as_undisturbed(folder / "out");
 }
 
@@ -60,8 +50,9 @@ TEST(Resume, AfterARankWasKilledDuringRidge) {
   ASSERT_EQ(run_program({"extract", experiment, "--threads", "1"}, 2).code, 0);
   ASSERT_EQ(run_program({"pca", experiment, "--threads", "1"}, 2).code, 0);
   bool killed = false;
-  const auto broken = run_program({"ridge", experiment, "--threads", "1"}, 2,
-                                  kill_a_rank([&] { return has_file(folder / "out/ridge", ".h5"); }, killed));
+  const auto broken =
+      run_program({"ridge", experiment, "--threads", "1"}, 2,
+                  kill_a_rank([&] { return holds_file(folder / "out/ridge", ".h5"); }, killed));
   ASSERT_TRUE(killed) << "ridge was over before it could be killed";
   EXPECT_NE(broken.code, 0);
   const auto again = run_program({"run", experiment, "--threads", "1"}, 2);
@@ -118,26 +109,6 @@ TEST(Resume, AStageThatLacksItsInputSaysWhatToRun) {
   const auto result = run_program({"stack", experiment, "--set", "ridge.alphas=[1]"});
   EXPECT_EQ(result.code, 2);
   EXPECT_NE(result.err.find("cinecortex ridge"), std::string::npos) << result.err;
-}
-
-TEST(Resume, ASignalStopsAtASafePointAndTheSameCommandContinues) {
-  const TempFolder folder;
-  const auto experiment = write_experiment(folder.path()).string();
-  bool sent = false;
-  const auto stopped = run_program({"extract", experiment, "--threads", "1"}, 0, [&](int pid) {
-    if (sent || !has_file(folder / "out/features", ".npy")) return;
-    kill(pid, SIGUSR1);
-    sent = true;
-  });
-  ASSERT_TRUE(sent);
-  EXPECT_EQ(stopped.code, 4) << stopped.err;
-  EXPECT_NE(stopped.err.find("same command"), std::string::npos) << stopped.err;
-  const auto again = run_program({"extract", experiment, "--threads", "1"});
-  EXPECT_EQ(again.code, 0) << again.err;
-  for (const auto& file : hdf5_files(shared_output() / "features")) {
-    EXPECT_EQ(largest_difference(shared_output() / "features" / file, folder / "out/features" / file), 0.0)
-        << file;
-  }
 }
 
 }  // namespace

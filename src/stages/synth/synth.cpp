@@ -7,7 +7,6 @@
 #include <numeric>
 
 #include "atlas.hpp"
-#include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/dataset/catalogue.hpp"
@@ -18,6 +17,7 @@
 #include "settings.hpp"
 #include "speech.hpp"
 #include "stimulus.hpp"
+#include "timed_stage.hpp"
 
 namespace cinecortex::stages {
 namespace {
@@ -183,10 +183,7 @@ void describe(const SynthConfig& config, const std::vector<PlannedRun>& runs, do
                      {"withheld_movies", withheld},  {"bytes", bytes}};
 }
 
-}  // namespace
-
-Summary synth(const SynthConfig& config, const parallel::Communicator& comm) {
-  const Stopwatch watch;
+void make_data_set(const SynthConfig& config, const parallel::Communicator& comm, Summary& summary) {
   const auto runs = parallel::agree(comm, [&] {
     check(config);
     if (comm.root()) {
@@ -201,16 +198,20 @@ Summary synth(const SynthConfig& config, const parallel::Communicator& comm) {
   const auto raw = gather_latents(config, runs, comm);
   make_fmri(config, runs, make_drive(runs, raw, config.tr_s), comm, tally);
 
-  Summary summary;
-  summary.stage = "synth";
   summary.done = tally.done;
   summary.kept = tally.kept;
   summary.outputs = std::move(tally.outputs);
   const double bytes =
       comm.max(parallel::agree(comm, [&] { return comm.root() ? bytes_below(config.root) : 0.0; }));
   describe(config, runs, bytes, summary);
-  summary.seconds = watch.seconds();
-  return summary;
+}
+
+}  // namespace
+
+Summary synth(const SynthConfig& config, const parallel::Communicator& comm) {
+  return timed_stage(
+      "synth", comm, [&](Summary& summary) { make_data_set(config, comm, summary); },
+      [](const Summary&) { return std::string("finished movies and fMRI files are kept"); });
 }
 
 }  // namespace cinecortex::stages
