@@ -16,6 +16,10 @@ Outputs::path Outputs::sweep_part(Index part, Index parts) const {
   return root_ / "sweep" / "parts" / fmt::format("part-{}-of-{}.h5", part, parts);
 }
 
+Outputs::path Outputs::sweep_share(Index part, Index parts, Index share) const {
+  return root_ / "sweep" / "parts" / fmt::format("part-{}-of-{}-share-{}.h5", part, parts, share);
+}
+
 std::string stored_digest(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) return "";
   const auto attribute = io::Hdf5Reader(file).attribute("/", digest_attribute);

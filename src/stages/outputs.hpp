@@ -43,6 +43,8 @@ class Outputs {
   path sweep_plot() const { return root_ / "sweep" / "sweep.svg"; }
   path sweep_best() const { return root_ / "sweep" / "best.toml"; }
   path sweep_part(Index part, Index parts) const;
+  /// A finished share of a part, a space and a subject, kept until the part is whole.
+  path sweep_share(Index part, Index parts, Index share) const;
   path submission(const std::string& part) const { return root_ / "submission" / (part + ".npy"); }
 
  private:

@@ -2,8 +2,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 
-#include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/core/progress.hpp"
@@ -12,6 +12,7 @@
 #include "kept_statistics.hpp"
 #include "sweep_plot.hpp"
 #include "sweep_table.hpp"
+#include "timed_stage.hpp"
 
 namespace cinecortex::stages {
 namespace {
@@ -201,26 +202,75 @@ class Sweep {
   std::string digest_;
 };
 
-/// Makes one part's file, or keeps it.   Collective: over comm.
-std::vector<SweepRow> make_part(const Sweep& sweep, SweepPart part, const Config& config,
-                                const parallel::Communicator& comm, Summary& summary, StatisticsUse& use) {
-  const auto file = sweep.outputs().sweep_part(part.part, part.parts);
-  if (!config.runtime.force && is_current(file, sweep.digest(), comm)) {
-    ++summary.kept;
-    return parallel::agree(comm, [&] { return read_sweep(file, comm); });
+/// Makes the files of parts, and keeps those that are there.
+class PartMaker {
+ public:
+  PartMaker(const Sweep& sweep, const Config& config, bool force, const parallel::Communicator& comm,
+            Index& finished)
+      : sweep_(sweep), config_(config), force_(force), comm_(comm), finished_(finished) {}
+
+  /// The rows of a part; a part that holds several spaces or subjects keeps each as soon as it is finished.
+  /// Collective: over comm.
+  std::vector<SweepRow> part(SweepPart part, StatisticsUse& use, Summary& summary) {
+    const auto file = sweep_.outputs().sweep_part(part.part, part.parts);
+    if (const auto rows = kept(file)) {
+      ++summary.kept;
+      return *rows;
+    }
+    const auto shares = sweep_.share(part);
+    std::vector<SweepRow> rows;
+    for (std::size_t i = 0; i < shares.size(); ++i) {
+      const auto of_share = shares.size() == 1 ? compute(shares[i], use) : share(part, i, shares[i], use);
+      rows.insert(rows.end(), of_share.begin(), of_share.end());
+    }
+    write(file, rows);
+    parallel::agree(comm_, [&] {
+      if (!comm_.root()) return;
+      io::write_text(std::filesystem::path(file).replace_extension(".csv"), sweep_csv(rows));
+      for (std::size_t i = 0; i < shares.size(); ++i) std::filesystem::remove(share_file(part, i));
+    });
+    ++summary.done;
+    return rows;
   }
-  std::vector<SweepRow> rows;
-  for (const auto& share : sweep.share(part)) {
-    parallel::agree(comm, [] { interrupt::check(); });
-    for (auto& row : sweep.compute(share, use)) rows.push_back(std::move(row));
+
+ private:
+  std::filesystem::path share_file(SweepPart part, std::size_t number) const {
+    return sweep_.outputs().sweep_share(part.part, part.parts, static_cast<Index>(number) + 1);
   }
-  write_sweep(file, rows, config.experiment.ridge.alphas, {{digest_attribute, sweep.digest()}}, comm);
-  parallel::agree(comm, [&] {
-    if (comm.root()) io::write_text(std::filesystem::path(file).replace_extension(".csv"), sweep_csv(rows));
-  });
-  ++summary.done;
-  return rows;
-}
+
+  std::vector<SweepRow> share(SweepPart part, std::size_t number, const SweepShare& share,
+                              StatisticsUse& use) {
+    const auto file = share_file(part, number);
+    if (const auto rows = kept(file)) return *rows;
+    auto rows = compute(share, use);
+    write(file, rows);
+    return rows;
+  }
+
+  std::vector<SweepRow> compute(const SweepShare& share, StatisticsUse& use) {
+    parallel::agree(comm_, [] { interrupt::check(); });
+    auto rows = sweep_.compute(share, use);
+    finished_ += static_cast<Index>(rows.size());
+    return rows;
+  }
+
+  std::optional<std::vector<SweepRow>> kept(const std::filesystem::path& file) {
+    if (force_ || !is_current(file, sweep_.digest(), comm_)) return std::nullopt;
+    auto rows = parallel::agree(comm_, [&] { return read_sweep(file, comm_); });
+    finished_ += static_cast<Index>(rows.size());
+    return rows;
+  }
+
+  void write(const std::filesystem::path& file, const std::vector<SweepRow>& rows) const {
+    write_sweep(file, rows, config_.experiment.ridge.alphas, {{digest_attribute, sweep_.digest()}}, comm_);
+  }
+
+  const Sweep& sweep_;
+  const Config& config_;
+  bool force_;
+  const parallel::Communicator& comm_;
+  Index& finished_;
+};
 
 /// @throws InputError naming the parts that are missing or of other settings.   Collective: over comm.
 void require_parts(const Sweep& sweep, Index parts, const parallel::Communicator& comm) {
@@ -280,38 +330,38 @@ void write_results(const Sweep& sweep, const std::vector<SweepRow>& rows, const 
       fmt::format("The best of each space, as an experiment: {}\n", outputs.sweep_best().string());
 }
 
-}  // namespace
-
-Summary sweep(const Config& config, const parallel::Communicator& comm) {
-  const Stopwatch clock;
+void do_parts(const Config& config, const parallel::Communicator& comm, Summary& summary, Index& finished) {
   const Sweep sweep(config, comm);
   const SweepPart part = config.runtime.sweep_part;
-  Summary summary{.stage = "sweep"};
+  PartMaker maker(sweep, config, config.runtime.force && (part.part > 0 || part.parts == 0), comm, finished);
   StatisticsUse use;
   if (part.part > 0) {
-    const auto rows = make_part(sweep, part, config, comm, summary, use);
+    const auto rows = maker.part(part, use, summary);
     summary.outputs = {sweep.outputs().sweep_part(part.part, part.parts)};
     summary.details["configurations"] = rows.size();
     summary.text = fmt::format("part {} of {}: {} rows of the sweep\n", part.part, part.parts, rows.size());
     use.report(summary);
-    summary.seconds = clock.seconds();
-    return summary;
+    return;
   }
   // Without --part every space and subject is a part, so that a sweep that was stopped keeps what was finished.
   const Index parts = part.parts > 0 ? part.parts : sweep.units();
   if (part.parts > 0) require_parts(sweep, parts, comm);
-  Config parts_config = config;
-  parts_config.runtime.force = config.runtime.force && part.parts == 0;
   std::vector<SweepRow> rows;
   for (Index i = 1; i <= parts; ++i) {
-    for (auto& row : make_part(sweep, {i, parts}, parts_config, comm, summary, use))
-      rows.push_back(std::move(row));
+    for (auto& row : maker.part({i, parts}, use, summary)) rows.push_back(std::move(row));
   }
   parallel::agree(comm, [&] { sweep.sort_and_check(rows); });
   write_results(sweep, rows, config, comm, summary);
   use.report(summary);
-  summary.seconds = clock.seconds();
-  return summary;
+}
+
+}  // namespace
+
+Summary sweep(const Config& config, const parallel::Communicator& comm) {
+  Index finished = 0;
+  return timed_stage(
+      "sweep", comm, [&](Summary& summary) { do_parts(config, comm, summary, finished); },
+      [&](const Summary&) { return fmt::format("{} configurations × subjects are finished", finished); });
 }
 
 }  // namespace cinecortex::stages
