@@ -1,5 +1,6 @@
 #include "cinecortex/app/launch.hpp"
 
+#include <fmt/format.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -7,9 +8,12 @@
 #include <cstdlib>
 #include <vector>
 
+#include "cinecortex/core/log.hpp"
 #include "cinecortex/core/memory.hpp"
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/models/runtime.hpp"
+#include "cinecortex/parallel/agree.hpp"
+#include "cinecortex/parallel/device_binding.hpp"
 #include "cinecortex/parallel/threads.hpp"
 
 namespace cinecortex::app {
@@ -51,6 +55,21 @@ double fair_memory_bytes(std::optional<std::int64_t> wanted, const parallel::Com
   const double bytes = wanted ? static_cast<double>(*wanted)
                               : share * (held + node.min(static_cast<double>(available_bytes())));
   return bytes / node.size();
+}
+
+std::string fair_device(const std::string& wanted, const parallel::Communicator& comm) {
+  const auto first = parallel::agree(comm, [&] { return models::resolve_device(wanted); });
+  if (first == wanted) return first;  // named by number, or the CPU
+  const auto binding =
+      parallel::bind_device(first == "cpu" ? std::vector<std::string>{} : models::gpu_identifiers(), comm);
+  if (!binding) return "cpu";
+  if (comm.root()) {
+    log::info("GPUs of this node: {} of {} in use, {} on that of rank 0{}", binding->devices_used,
+              binding->devices,
+              binding->ranks_on_it == 1 ? "one rank" : fmt::format("{} ranks", binding->ranks_on_it),
+              binding->devices_used < binding->devices ? "; as many ranks as GPUs would use them all" : "");
+  }
+  return fmt::format("cuda:{}", binding->device);
 }
 
 void set_threads(int threads) {

@@ -113,9 +113,7 @@ void work(const app::Command& command, const Communicator& comm) {
   runtime.memory_bytes = app::fair_memory_bytes(command.memory_bytes, comm);
   runtime.force = command.force;
   runtime.progress = command.log_level <= log::Level::info;
-  const int rank_on_node = comm.node().rank();
-  runtime.device =
-      parallel::agree(comm, [&] { return models::resolve_device(command.device, rank_on_node); });
+  runtime.device = app::fair_device(command.device, comm);
   parallel::agree(comm, [&] { linalg::set_device(runtime.device); });
   if (comm.root()) {
     log::info("cinecortex {} ({}), {} {} × {} {}, device {}", app::version(), app::commit(), comm.size(),

@@ -22,11 +22,6 @@ void load_cuda_backend() {
   static_cast<void>(library);
 }
 
-int cuda_devices() {
-  load_cuda_backend();
-  return at::hasCUDA() ? static_cast<int>(at::detail::getCUDAHooks().deviceCount()) : 0;
-}
-
 int device_number(const std::string& wanted, int devices) {
   constexpr std::string_view prefix = "cuda:";
   int number = -1;
@@ -52,12 +47,17 @@ std::string torch_version() {
   return TORCH_VERSION;
 }
 
+int cuda_devices() {
+  load_cuda_backend();
+  return at::hasCUDA() ? static_cast<int>(at::detail::getCUDAHooks().deviceCount()) : 0;
+}
+
 std::string cuda_description() {
   const int devices = cuda_devices();
   return devices == 0 ? "none" : fmt::format("{} device{}", devices, devices == 1 ? "" : "s");
 }
 
-std::string resolve_device(const std::string& wanted, int rank_on_node) {
+std::string resolve_device(const std::string& wanted) {
   if (wanted == "cpu") return wanted;
   const bool numbered = wanted.starts_with("cuda:");
   if (wanted != "auto" && wanted != "cuda" && !numbered) {
@@ -71,7 +71,7 @@ std::string resolve_device(const std::string& wanted, int rank_on_node) {
                     "allowed: auto, cpu",
                     wanted));
   }
-  return fmt::format("cuda:{}", numbered ? device_number(wanted, devices) : rank_on_node % devices);
+  return fmt::format("cuda:{}", numbered ? device_number(wanted, devices) : 0);
 }
 
 }  // namespace cinecortex::models

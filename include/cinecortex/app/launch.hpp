@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <string>
+
 #include "cinecortex/parallel/communicator.hpp"
 
 namespace cinecortex::app {
@@ -17,6 +19,11 @@ int fair_threads(const parallel::Communicator& comm);
 /// What each rank may hold: `wanted` bytes of a node, or 80% of what its ranks have and could still get, divided by
 /// the ranks on it.   Collective: over comm.
 double fair_memory_bytes(std::optional<std::int64_t> wanted, const parallel::Communicator& comm);
+
+/// Turns `--device` into the device of this rank: "cpu", or "cuda:N" with the GPUs of a node shared equally among its ranks.
+/// Says on rank 0 how GPUs are shared.
+/// @throws InputError on every rank: a device that is not there; GPUs for some ranks alone.   Collective: over comm.
+std::string fair_device(const std::string& wanted, const parallel::Communicator& comm);
 
 /// OpenMP, BLAS and torch, each of which counts by itself.   Collective: no.
 void set_threads(int threads);
