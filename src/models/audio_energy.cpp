@@ -62,8 +62,6 @@ class AudioEnergy final : public Extractor {
   std::vector<Reading> readings_;
 };
 
-}  // namespace
-
 ModelInfo audio_energy_info() {
   return {.name = "audio_energy",
           .help = "log-mel bands of the sound: mean and standard deviation of each over the TR",
@@ -102,6 +100,12 @@ std::unique_ptr<Extractor> make_audio_energy(const Options& options, const Model
   } catch (const InputError& error) {
     options.fail("bands", error.what());
   }
+}
+
+}  // namespace
+
+Model audio_energy_model() {
+  return {audio_energy_info(), make_audio_energy};
 }
 
 }  // namespace cinecortex::models

@@ -5,6 +5,7 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <new>
 #include <string_view>
 
@@ -19,6 +20,22 @@ std::int64_t free_device_bytes(const std::string& device) {
   const c10::Device parsed(device);
   if (parsed.is_cpu()) return available_bytes();
   return static_cast<std::int64_t>(at::accelerator::getMemoryInfo(parsed.index()).first);
+}
+
+OptionInfo batch_option(const std::string& items) {
+  auto option = integer_option("batch", 0, 0, 4096,
+                               items + " at once; 0: chosen from free memory on a GPU, 1 on the CPU");
+  option.changes_features = false;
+  return option;
+}
+
+Index fitting_batch(std::int64_t free_bytes, std::int64_t bytes_per_item, Index most) {
+  return std::clamp<Index>(free_bytes / 2 / bytes_per_item, 1, most);
+}
+
+Index batch_size(std::int64_t option, const std::string& device, std::int64_t bytes_per_item, Index most) {
+  if (option > 0) return option;
+  return device == "cpu" ? 1 : fitting_batch(free_device_bytes(device), bytes_per_item, most);
 }
 
 bool is_out_of_memory(const std::exception& error) {
@@ -39,10 +56,7 @@ void Batches::run(Index items, const std::function<void(Range)>& work) {
     } catch (const std::exception& error) {
       if (!is_out_of_memory(error)) throw;
       if (batch.size() == 1) {
-        throw Error(
-            fmt::format("{}: memory ran out with a batch of one TR; allowed: type = \"bfloat16\" or "
-                        "\"float16\", fewer ranks on the node or the GPU, a smaller model",
-                        what_));
+        throw Error(fmt::format("{}: memory ran out with a batch of one; {}", what_, memory_advice));
       }
       size_ = batch.size() / 2;
       log::warn("{}: memory ran out with {} TRs at once; going on with {}", what_, batch.size(), size_);

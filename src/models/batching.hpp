@@ -4,12 +4,29 @@
 #include <string>
 
 #include "cinecortex/core/types.hpp"
+#include "options.hpp"
 
 /// How many TRs go through a network at once.
 namespace cinecortex::models {
 
 /// What the device could still give: free memory of the GPU, or of the node for "cpu".   Collective: no.
 std::int64_t free_device_bytes(const std::string& device);
+
+/// What can be done where memory runs out.
+constexpr const char* memory_advice =
+    "allowed: type = \"bfloat16\" (half of float32), fewer ranks on the node or the GPU, gpus = N (layers "
+    "split over N of the "
+    "rank's GPUs), a smaller model";
+
+/// The option `batch` of a network: how many of its items go through at once.
+OptionInfo batch_option(const std::string& items);
+
+/// @return as many items as half of the free memory holds, from 1 to `most`.   @pre bytes_per_item > 0.   Collective: no.
+Index fitting_batch(std::int64_t free_bytes, std::int64_t bytes_per_item, Index most);
+
+/// What the option asks for. For 0: on a GPU what fits, up to `most`, which keeps it busy; on the CPU 1, for there several
+/// are no faster (benchmarks/README.md), and rows are then the same to the last bit in any chunks.   Collective: no.
+Index batch_size(std::int64_t option, const std::string& device, std::int64_t bytes_per_item, Index most);
 
 /// Whether the tensor library gave up for want of memory, on the CPU or a GPU.   Collective: no.
 bool is_out_of_memory(const std::exception& error);

@@ -64,10 +64,6 @@ DecoderNames DecoderNames::find(const Checkpoint& weights) {
                                weights.path().string()));
 }
 
-at::Tensor Decoder::Linear::operator()(const at::Tensor& x) const {
-  return at::linear(x, weight, bias);
-}
-
 void Decoder::Context::move_to(at::Device device) {
   cosines = cosines.to(device);
   sines = sines.to(device);
@@ -90,45 +86,45 @@ Decoder::Decoder(const Checkpoint& weights, const DecoderConfig& config, const D
   }
   const auto devices = layer_devices(config.layers, placement.devices);
   for (Index i = 0; i < config.layers; ++i) {
-    layers_.push_back(load_layer(weights, fmt::format("{}layers.{}.", names.body, i),
-                                 devices[static_cast<std::size_t>(i)], placement.type));
+    const auto device = devices[static_cast<std::size_t>(i)];
+    const TensorLoader load = [&](const std::string& name, at::IntArrayRef shape) {
+      return weights.load(name, shape, device, placement.type);
+    };
+    layers_.push_back(load_layer(load, fmt::format("{}layers.{}.", names.body, i), device));
   }
-  load(weights, names, placement.type, head);
+  load_ends(weights, names, placement.type, head);
 }
 
-void Decoder::load(const Checkpoint& weights, const DecoderNames& names, at::ScalarType type, Head head) {
+void Decoder::load_ends(const Checkpoint& weights, const DecoderNames& names, at::ScalarType type,
+                        Head head) {
   const at::Device last = layers_.back().device;
   embedding_ =
       weights.load(names.body + "embed_tokens.weight", {config_.vocabulary, config_.width}, device(), type);
   final_norm_ = weights.load(names.body + "norm.weight", {config_.width}, last, type);
   frequencies_ = rope_frequencies(config_).to(device());
   if (head == Head::none) return;
-  head_ = Linear{config_.tied_head
-                     ? embedding_.to(last)
-                     : weights.load(names.head + "weight", {config_.vocabulary, config_.width}, last, type),
-                 std::nullopt};
+  head_.emplace().weight = config_.tied_head ? embedding_.to(last)
+                                             : weights.load(names.head + "weight",
+                                                            {config_.vocabulary, config_.width}, last, type);
 }
 
-Decoder::Layer Decoder::load_layer(const Checkpoint& weights, const std::string& prefix, at::Device device,
-                                   at::ScalarType type) const {
+Decoder::Layer Decoder::load_layer(const TensorLoader& load, const std::string& prefix,
+                                   at::Device device) const {
   const Index width = config_.width, mlp = config_.mlp_width;
   const Index query = config_.heads * config_.head_width, key = config_.kv_heads * config_.head_width;
-  const auto linear = [&](const char* name, Index out, Index in, bool bias) {
-    const auto place = prefix + name;
-    Linear result{weights.load(place + ".weight", {out, in}, device, type), std::nullopt};
-    if (bias) result.bias = weights.load(place + ".bias", {out}, device, type);
-    return result;
+  const auto linear = [&](const char* name, Index in, Index out, bool bias) {
+    return Linear(load, prefix + name, in, out, bias);
   };
   return {.device = device,
-          .attention_norm = weights.load(prefix + "input_layernorm.weight", {width}, device, type),
-          .mlp_norm = weights.load(prefix + "post_attention_layernorm.weight", {width}, device, type),
-          .query = linear("self_attn.q_proj", query, width, config_.qkv_bias),
-          .key = linear("self_attn.k_proj", key, width, config_.qkv_bias),
-          .value = linear("self_attn.v_proj", key, width, config_.qkv_bias),
-          .output = linear("self_attn.o_proj", width, query, config_.output_bias),
-          .gate = linear("mlp.gate_proj", mlp, width, config_.mlp_bias),
-          .up = linear("mlp.up_proj", mlp, width, config_.mlp_bias),
-          .down = linear("mlp.down_proj", width, mlp, config_.mlp_bias)};
+          .attention_norm = load(prefix + "input_layernorm.weight", {width}),
+          .mlp_norm = load(prefix + "post_attention_layernorm.weight", {width}),
+          .query = linear("self_attn.q_proj", width, query, config_.qkv_bias),
+          .key = linear("self_attn.k_proj", width, key, config_.qkv_bias),
+          .value = linear("self_attn.v_proj", width, key, config_.qkv_bias),
+          .output = linear("self_attn.o_proj", query, width, config_.output_bias),
+          .gate = linear("mlp.gate_proj", width, mlp, config_.mlp_bias),
+          .up = linear("mlp.up_proj", width, mlp, config_.mlp_bias),
+          .down = linear("mlp.down_proj", mlp, width, config_.mlp_bias)};
 }
 
 at::Tensor Decoder::embed(const at::Tensor& ids) const {

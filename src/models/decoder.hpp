@@ -8,6 +8,7 @@
 #include "checkpoint.hpp"
 #include "decoder_config.hpp"
 #include "key_value_cache.hpp"
+#include "linear.hpp"
 #include "placement.hpp"
 
 namespace cinecortex::models {
@@ -64,11 +65,6 @@ class Decoder {
   at::Tensor logits(const at::Tensor& states) const;
 
  private:
-  struct Linear {
-    at::Tensor weight;
-    std::optional<at::Tensor> bias;
-    at::Tensor operator()(const at::Tensor& x) const;
-  };
   struct Layer {
     at::Device device = at::kCPU;
     at::Tensor attention_norm, mlp_norm;
@@ -83,9 +79,8 @@ class Decoder {
     void move_to(at::Device device);
   };
 
-  void load(const Checkpoint& weights, const DecoderNames& names, at::ScalarType type, Head head);
-  Layer load_layer(const Checkpoint& weights, const std::string& prefix, at::Device device,
-                   at::ScalarType type) const;
+  void load_ends(const Checkpoint& weights, const DecoderNames& names, at::ScalarType type, Head head);
+  Layer load_layer(const TensorLoader& load, const std::string& prefix, at::Device device) const;
   Context context(const DecoderInput& input) const;
   at::Tensor normed(const at::Tensor& x, const at::Tensor& weight) const;
   at::Tensor attend(Index layer, const at::Tensor& normed_states, const at::Tensor& tokens,

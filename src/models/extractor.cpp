@@ -5,41 +5,29 @@
 
 #include <cmath>
 
+#include "batching.hpp"
 #include "catalogue.hpp"
 #include "cinecortex/core/error.hpp"
 
 namespace cinecortex::models {
 namespace {
 
-using Factory = std::unique_ptr<Extractor> (*)(const Options&, const ModelConfig&);
-
-struct Entry {
-  ModelInfo info;
-  Factory make;
-};
-
-std::vector<Entry> entries() {
-  return {{motion_energy_info(), make_motion_energy},
-          {audio_energy_info(), make_audio_energy},
-          {word_rate_info(), make_word_rate},
-          {torchscript_info(), make_torchscript},
-          {whisper_info(), make_whisper},
-          {llama_info(), make_llama},
-          {internvl_info(), make_internvl},
-          {slow_r50_info(), make_slow_r50}};
+std::vector<Model> all_models() {
+  return {motion_energy_model(), audio_energy_model(), word_rate_model(), torchscript_model(),
+          whisper_model(),       llama_model(),        internvl_model(),  slow_r50_model()};
 }
 
 std::vector<ModelInfo> infos() {
   std::vector<ModelInfo> result;
-  for (auto& entry : entries()) result.push_back(std::move(entry.info));
+  for (auto& model : all_models()) result.push_back(std::move(model.info));
   return result;
 }
 
-Entry find(const std::string& name) {
+Model find(const std::string& name) {
   std::vector<std::string> names;
-  for (auto& entry : entries()) {
-    if (entry.info.name == name) return std::move(entry);
-    names.push_back(entry.info.name);
+  for (auto& model : all_models()) {
+    if (model.info.name == name) return std::move(model);
+    names.push_back(model.info.name);
   }
   const auto closest = closest_name(name, names);
   throw InputError(fmt::format("model = \"{}\": there is no such model{}; there are {}", name,
@@ -65,19 +53,25 @@ const std::vector<ModelInfo>& model_catalogue() {
 }
 
 std::unique_ptr<Extractor> make_extractor(const ModelConfig& config) {
-  const Entry entry = find(config.model);
+  const Model model = find(config.model);
   if (!(config.tr_s > 0) || !std::isfinite(config.tr_s)) {
     throw InputError(fmt::format("tr_s = {}: allowed: a number of seconds above 0", config.tr_s));
   }
-  if (entry.info.needs_weights && config.weights.empty()) {
+  if (model.info.needs_weights && config.weights.empty()) {
     throw InputError(
         fmt::format("model {}: weights are missing; give the file or folder they are in", config.model));
   }
-  if (!entry.info.needs_weights && !config.weights.empty()) {
+  if (!model.info.needs_weights && !config.weights.empty()) {
     throw InputError(fmt::format("model {}: weights = \"{}\": this model has none; leave the key out",
                                  config.model, config.weights.string()));
   }
-  return entry.make(Options(entry.info, config.options), config);
+  try {
+    return model.make(Options(model.info, config.options), config);
+  } catch (const std::exception& error) {
+    if (!is_out_of_memory(error)) throw;
+    throw InputError(fmt::format("model {}: memory of {} ran out while {} was loaded; {}", config.model,
+                                 config.device, config.weights.string(), memory_advice));
+  }
 }
 
 }  // namespace cinecortex::models

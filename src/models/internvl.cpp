@@ -100,26 +100,6 @@ class InternVl final : public Extractor {
   std::vector<Reading> readings_;
 };
 
-std::vector<Index> wanted_blocks(const Options& options, Index blocks) {
-  std::vector<Index> layers;
-  for (const double layer : options.reals("layers")) {
-    const auto index = static_cast<Index>(layer);
-    if (static_cast<double>(index) != layer ||
-        std::find(layers.begin(), layers.end(), index) != layers.end()) {
-      options.fail("layers", "allowed: whole numbers, each once");
-    }
-    if (index > blocks - 2) {
-      options.fail(
-          "layers",
-          fmt::format("allowed: 0 to {}; the language model has {} blocks, and what follows the last "
-                      "one is always taken",
-                      blocks - 2, blocks));
-    }
-    layers.push_back(index);
-  }
-  return layers;
-}
-
 internvl::PictureTokens picture_tokens(const Tokenizer& tokenizer, const std::filesystem::path& file,
                                        Index count) {
   const auto id = [&](const char* token) {
@@ -129,15 +109,6 @@ internvl::PictureTokens picture_tokens(const Tokenizer& tokenizer, const std::fi
   };
   return {.begin = id("<img>"), .context = id("<IMG_CONTEXT>"), .end = id("</img>"), .count = count};
 }
-
-/// On a GPU as many TRs as half of its free memory holds, up to where it is busy; on the CPU one is as fast as several.
-Index automatic_batch(const Network& network, Index frames, const std::string& device) {
-  constexpr std::int64_t most = 16;
-  if (device == "cpu") return 1;
-  return std::clamp<std::int64_t>(free_device_bytes(device) / 2 / network.bytes_per_tr(frames), 1, most);
-}
-
-}  // namespace
 
 ModelInfo internvl_info() {
   return {
@@ -152,10 +123,8 @@ ModelInfo internvl_info() {
           integer_option("tokens", 10, 1, 1000,
                          "text: most tokens of the TR's words, from the last, that are averaged"),
           integer_option("words", 1000, 1, 100000, "words of the prompt, up to the TR's last"), type_option(),
-          integer_option(
-              "batch", 0, 0, 4096,
-              "TRs whose pictures are encoded at once; 0: chosen from free memory on a GPU, 1 on the CPU"),
-          gpus_option(), text_option("adapter", "", "folder of a LoRA adapter (peft) for these weights")}};
+          batch_option("TRs whose pictures are encoded"), gpus_option(),
+          text_option("adapter", "", "folder of a LoRA adapter (peft) for these weights")}};
 }
 
 std::unique_ptr<Extractor> make_internvl(const Options& options, const ModelConfig& config) {
@@ -164,16 +133,19 @@ std::unique_ptr<Extractor> make_internvl(const Options& options, const ModelConf
   Tokenizer tokenizer(file);
   auto network = std::make_unique<Network>(internvl::NetworkConfig{
       .weights = config.weights, .adapter = options.text("adapter"), .placement = placement});
-  InternVl::Settings settings{.tr_s = config.tr_s,
-                              .layers = wanted_blocks(options, network->blocks()),
-                              .frames = options.integer("frames"),
-                              .tokens = options.integer("tokens"),
-                              .words = options.integer("words"),
-                              .batch = options.integer("batch")};
+  constexpr Index most = 16;
+  const InternVl::Settings settings{
+      .tr_s = config.tr_s,
+      .layers = options.indices(
+          "layers", {.most = network->blocks() - 2, .ascending = false, .may_be_empty = true},
+          fmt::format("the language model has {} blocks, and what follows the last one is always taken",
+                      network->blocks())),
+      .frames = options.integer("frames"),
+      .tokens = options.integer("tokens"),
+      .words = options.integer("words"),
+      .batch = batch_size(options.integer("batch"), placement.devices.front().str(),
+                          network->bytes_per_tr(options.integer("frames")), most)};
   const auto picture = picture_tokens(tokenizer, file, network->image_tokens());
-  if (settings.batch == 0) {
-    settings.batch = automatic_batch(*network, settings.frames, placement.devices.front().str());
-  }
   Digest identity;
   identity.add("internvl 1").add(config.tr_s).add(network->identity()).add(file_digest(file));
   identity.add(std::as_bytes(std::span(settings.layers)))
@@ -183,6 +155,12 @@ std::unique_ptr<Extractor> make_internvl(const Options& options, const ModelConf
   identity.add(c10::toString(placement.type));
   return std::make_unique<InternVl>(settings, std::move(network), std::move(tokenizer), picture,
                                     identity.hex());
+}
+
+}  // namespace
+
+Model internvl_model() {
+  return {internvl_info(), make_internvl};
 }
 
 }  // namespace cinecortex::models

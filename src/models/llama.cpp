@@ -74,29 +74,11 @@ class Llama final : public Extractor {
   std::vector<Reading> readings_;
 };
 
-std::vector<Index> wanted_layers(const Options& options, Index layers) {
-  std::vector<Index> wanted;
-  for (const double layer : options.reals("layers")) {
-    const auto index = static_cast<Index>(layer);
-    if (static_cast<double>(index) != layer || index > layers ||
-        (!wanted.empty() && index <= wanted.back())) {
-      options.fail("layers",
-                   fmt::format("allowed: whole numbers from 0, the embedding, to {}, ascending", layers));
-    }
-    wanted.push_back(index);
-  }
-  if (wanted.empty()) options.fail("layers", "allowed: at least one");
-  return wanted;
-}
-
-/// Texts of a batch: on the CPU one, which keeps its threads busy; on a GPU what half of the free memory holds.
-Index automatic_batch(const DecoderConfig& config, const Placement& placement, Index words) {
-  if (placement.devices.front().is_cpu()) return 1;
-  constexpr Index tokens_per_word = 2, most = 16;
+/// Memory that a text takes on its way through, roughly, where it has as many words as there may be.
+Index bytes_per_text(const DecoderConfig& config, c10::ScalarType type, Index words) {
+  constexpr Index tokens_per_word = 2;
   const Index numbers = 12 * config.width + 4 * config.mlp_width + config.cache_width();
-  const Index bytes =
-      words * tokens_per_word * numbers * static_cast<Index>(c10::elementSize(placement.type));
-  return std::clamp<Index>(free_device_bytes(placement.devices.front().str()) / 2 / bytes, 1, most);
+  return words * tokens_per_word * numbers * static_cast<Index>(c10::elementSize(type));
 }
 
 Tokenizer open_tokenizer(const std::filesystem::path& weights) {
@@ -109,8 +91,6 @@ Tokenizer open_tokenizer(const std::filesystem::path& weights) {
   return Tokenizer(weights / "tokenizer.json");
 }
 
-}  // namespace
-
 ModelInfo llama_info() {
   return {
       .name = "llama",
@@ -122,11 +102,7 @@ ModelInfo llama_info() {
                                  "last tokens of the text; the first is repeated in front "
                                  "where there are fewer"),
                   integer_option("words", 1000, 1, 1'000'000, "most words of the run's text up to the TR"),
-                  type_option(),
-                  integer_option("batch", 0, 0, 4096,
-                                 "texts at once where none continues another; 0: chosen "
-                                 "from free memory on a GPU, 1 on the CPU"),
-                  gpus_option(),
+                  type_option(), batch_option("texts, where none continues another,"), gpus_option(),
                   text_option("adapter", "", "folder of a LoRA adapter (peft) for these weights")}};
 }
 
@@ -134,7 +110,8 @@ std::unique_ptr<Extractor> make_llama(const Options& options, const ModelConfig&
   auto tokenizer = open_tokenizer(config.weights);
   const Checkpoint weights(config.weights, options.text("adapter"));
   const auto sizes = DecoderConfig::read(weights.config());
-  const auto layers = wanted_layers(options, sizes.layers);
+  const auto layers = options.indices("layers", {.most = sizes.layers},
+                                      "0 is the embedding, the last one is behind the final norm");
   const auto placement = make_placement(config.device, options.text("type"), options.integer("gpus"));
   const Index words = options.integer("words");
   Digest identity;
@@ -142,11 +119,18 @@ std::unique_ptr<Extractor> make_llama(const Options& options, const ModelConfig&
   identity.add(std::as_bytes(std::span(layers))).add(options.integer("tokens")).add(words);
   identity.add(c10::toString(placement.type));
   Decoder decoder(weights, sizes, DecoderNames::find(weights), placement, Decoder::Head::none);
-  const Index batch =
-      options.integer("batch") > 0 ? options.integer("batch") : automatic_batch(sizes, placement, words);
+  constexpr Index most = 16;
+  const Index batch = batch_size(options.integer("batch"), placement.devices.front().str(),
+                                 bytes_per_text(sizes, placement.type, words), most);
   TextStates states(std::move(decoder),
                     {.layers = layers, .tokens = options.integer("tokens"), .batch = batch});
   return std::make_unique<Llama>(std::move(tokenizer), std::move(states), words, identity.hex());
+}
+
+}  // namespace
+
+Model llama_model() {
+  return {llama_info(), make_llama};
 }
 
 }  // namespace cinecortex::models

@@ -139,8 +139,6 @@ void check(const Options& options, const MotionEnergySettings& settings, double 
   }
 }
 
-}  // namespace
-
 ModelInfo motion_energy_info() {
   const MotionEnergySettings d;
   constexpr double tiny = 1e-3, any = std::numeric_limits<double>::infinity();
@@ -201,6 +199,12 @@ std::unique_ptr<Extractor> make_motion_energy(const Options& options, const Mode
   options.add_to(identity);
   return std::make_unique<MotionEnergy>(settings, options.text("compress") == "log", config.tr_s,
                                         identity.hex());
+}
+
+}  // namespace
+
+Model motion_energy_model() {
+  return {motion_energy_info(), make_motion_energy};
 }
 
 }  // namespace cinecortex::models

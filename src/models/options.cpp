@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "cinecortex/core/error.hpp"
@@ -154,6 +155,25 @@ Options::Options(const ModelInfo& info, const std::map<std::string, Option>& giv
       throw InputError(fmt::format("model {}: {}: {}", model_, option.name, error.what()));
     }
   }
+}
+
+std::vector<Index> Options::indices(const std::string& name, const IndexRule& rule,
+                                    const std::string& meaning) const {
+  std::vector<Index> found;
+  bool allowed = rule.may_be_empty || !reals(name).empty();
+  for (const double number : reals(name)) {
+    const auto index = static_cast<Index>(number);
+    allowed = allowed && static_cast<double>(index) == number && index >= 0 && index <= rule.most;
+    allowed = allowed && (rule.ascending ? found.empty() || index > found.back()
+                                         : std::find(found.begin(), found.end(), index) == found.end());
+    found.push_back(index);
+  }
+  if (!allowed) {
+    fail(name, fmt::format("allowed: {}whole numbers from 0 to {}, {}; {}",
+                           rule.may_be_empty ? "" : "at least one of the ", rule.most,
+                           rule.ascending ? "ascending" : "each once", meaning));
+  }
+  return found;
 }
 
 void Options::fail(const std::string& name, const std::string& what) const {

@@ -19,6 +19,13 @@ OptionInfo choice_option(std::string name, std::string value, std::vector<std::s
 OptionInfo text_option(std::string name, std::string value, std::string help);  ///< any text
 OptionInfo flag_option(std::string name, bool value, std::string help);
 
+/// What a list of indices may hold: whole numbers from 0 to `most`.
+struct IndexRule {
+  Index most;
+  bool ascending = true;  ///< false: in any order
+  bool may_be_empty = false;
+};
+
 /// A model's options with every default in place, checked against its ModelInfo.
 class Options {
  public:
@@ -30,6 +37,11 @@ class Options {
   double real(const std::string& name) const { return get<double>(name); }
   const std::string& text(const std::string& name) const { return get<std::string>(name); }
   const std::vector<double>& reals(const std::string& name) const { return get<std::vector<double>>(name); }
+
+  /// The whole numbers of a list, in the order given, each once.
+  /// @param meaning  what they count, for the message     @throws InputError saying what the rule allows
+  std::vector<Index> indices(const std::string& name, const IndexRule& rule,
+                             const std::string& meaning) const;
 
   /// @throws InputError "model M: name = value: what"
   [[noreturn]] void fail(const std::string& name, const std::string& what) const;

@@ -20,6 +20,11 @@ c10::ScalarType scalar_type(const std::string& type, bool cpu) {
                                cpu ? "on the CPU" : "on a GPU", cpu ? "" : ", float16"));
 }
 
+std::string type_name(c10::ScalarType type) {
+  if (type == c10::ScalarType::Float) return "float32";
+  return type == c10::ScalarType::BFloat16 ? "bfloat16" : "float16";
+}
+
 }  // namespace
 
 Placement make_placement(const std::string& device, const std::string& type, Index gpus) {
@@ -40,24 +45,29 @@ OptionInfo type_option() {
 }
 
 OptionInfo gpus_option() {
-  return integer_option("gpus", 1, 1, 64,
-                        "GPUs over which the layers are split, beginning with the rank's own");
+  auto option =
+      integer_option("gpus", 1, 1, 64, "GPUs over which the layers are split, beginning with the rank's own");
+  option.changes_features = false;
+  return option;
+}
+
+void check_memory(const std::string& what, const Placement& placement, const std::vector<Index>& bytes,
+                  const std::vector<Index>& free_bytes) {
+  for (std::size_t i = 0; i < placement.devices.size(); ++i) {
+    if (bytes[i] <= free_bytes[i]) continue;
+    const auto amount = [](Index size) {
+      return fmt::format("{} bytes ({})", size, format_bytes(static_cast<double>(size)));
+    };
+    throw InputError(fmt::format("{}: {} of weights as {} do not fit {}, which has {} free; {}", what,
+                                 amount(bytes[i]), type_name(placement.type), placement.devices[i].str(),
+                                 amount(free_bytes[i]), memory_advice));
+  }
 }
 
 void check_memory(const std::string& what, const Placement& placement, const std::vector<Index>& bytes) {
-  for (std::size_t i = 0; i < placement.devices.size(); ++i) {
-    const auto device = placement.devices[i].str();
-    const auto free = free_device_bytes(device);
-    if (bytes[i] <= free) continue;
-    throw InputError(
-        fmt::format("{}: {} bytes ({}) of weights do not fit {}, which has {} bytes ({}) free; allowed: a "
-                    "smaller type{}, fewer "
-                    "ranks a node{}",
-                    what, bytes[i], format_bytes(static_cast<double>(bytes[i])), device, free,
-                    format_bytes(static_cast<double>(free)),
-                    placement.type == c10::ScalarType::Float ? " (bfloat16 takes half)" : "",
-                    placement.devices[i].is_cpu() ? "" : " or GPU, gpus = N (layers split over N GPUs)"));
-  }
+  std::vector<Index> free_bytes;
+  for (const auto& device : placement.devices) free_bytes.push_back(free_device_bytes(device.str()));
+  check_memory(what, placement, bytes, free_bytes);
 }
 
 }  // namespace cinecortex::models

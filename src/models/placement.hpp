@@ -29,4 +29,8 @@ OptionInfo gpus_option();
 /// @throws InputError with the bytes needed and free, and what can be done.   Collective: no.
 void check_memory(const std::string& what, const Placement& placement, const std::vector<Index>& bytes);
 
+/// The same with what is free on each device.
+void check_memory(const std::string& what, const Placement& placement, const std::vector<Index>& bytes,
+                  const std::vector<Index>& free_bytes);
+
 }  // namespace cinecortex::models

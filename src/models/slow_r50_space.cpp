@@ -103,17 +103,6 @@ class SlowR50Space final : public Extractor {
   std::vector<Reading> readings_;
 };
 
-/// On a GPU as many clips as half of its free memory holds, up to where it is busy; on the CPU one, for there several are no
-/// faster, and rows are then the same to the last bit in any chunks.
-Index automatic_batch(const SlowR50& network) {
-  constexpr std::int64_t most = 32;
-  if (network.device().is_cpu()) return 1;
-  return std::clamp<std::int64_t>(free_device_bytes(network.device().str()) / 2 / network.bytes_per_clip(), 1,
-                                  most);
-}
-
-}  // namespace
-
 ModelInfo slow_r50_info() {
   return {.name = "slow_r50",
           .help =
@@ -121,9 +110,7 @@ ModelInfo slow_r50_info() {
               "features of "
               "its last stage (blocks.5.pool)",
           .needs_weights = true,
-          .options = {type_option(),
-                      integer_option("batch", 0, 0, 4096,
-                                     "TRs at once; 0: chosen from free memory on a GPU, 1 on the CPU"),
+          .options = {type_option(), batch_option("TRs"),
                       text_option("adapter", "", "folder of a LoRA adapter (peft) for these weights")}};
 }
 
@@ -133,8 +120,16 @@ std::unique_ptr<Extractor> make_slow_r50(const Options& options, const ModelConf
   SlowR50 network(slow_r50_weights(checkpoint), placement.devices.front(), placement.type);
   Digest identity;
   identity.add("slow_r50 1").add(config.tr_s).add(checkpoint.identity()).add(c10::toString(placement.type));
-  const Index batch = options.integer("batch") > 0 ? options.integer("batch") : automatic_batch(network);
+  constexpr Index most = 32;
+  const Index batch =
+      batch_size(options.integer("batch"), network.device().str(), network.bytes_per_clip(), most);
   return std::make_unique<SlowR50Space>(std::move(network), batch, identity.hex());
+}
+
+}  // namespace
+
+Model slow_r50_model() {
+  return {slow_r50_info(), make_slow_r50};
 }
 
 }  // namespace cinecortex::models

@@ -165,8 +165,6 @@ class TorchScript final : public Extractor {
   std::vector<Reading> readings_;
 };
 
-}  // namespace
-
 ModelInfo torchscript_info() {
   auto options = script_feed_options();
   options.push_back(integer_option("batch", 8, 1, 4096, "TRs that go through the module at once"));
@@ -187,6 +185,12 @@ std::unique_ptr<Extractor> make_torchscript(const Options& options, const ModelC
   identity.add("torchscript 1").add(config.tr_s).add(file_digest(config.weights));
   options.add_to(identity);
   return std::make_unique<TorchScript>(options, config, identity.hex());
+}
+
+}  // namespace
+
+Model torchscript_model() {
+  return {torchscript_info(), make_torchscript};
 }
 
 }  // namespace cinecortex::models

@@ -83,29 +83,6 @@ class Whisper final : public Extractor {
   std::vector<Reading> readings_;
 };
 
-std::vector<Index> wanted_layers(const Options& options) {
-  std::vector<Index> layers;
-  for (const double layer : options.reals("layers")) {
-    const auto index = static_cast<Index>(layer);
-    if (static_cast<double>(index) != layer || (!layers.empty() && index <= layers.back())) {
-      options.fail("layers", "allowed: whole numbers, ascending");
-    }
-    layers.push_back(index);
-  }
-  if (layers.empty()) options.fail("layers", "allowed: at least one block");
-  return layers;
-}
-
-/// On a GPU as many clips as half of its free memory holds, up to where it is busy; on the CPU one, for there several are
-/// no faster (benchmarks/README.md), and rows are then the same to the last bit in any chunks.
-Index automatic_batch(const Encoder& encoder, const c10::Device& device) {
-  constexpr std::int64_t most = 32;
-  if (device.is_cpu()) return 1;
-  return std::clamp<std::int64_t>(free_device_bytes(device.str()) / 2 / encoder.bytes_per_clip(), 1, most);
-}
-
-}  // namespace
-
 ModelInfo whisper_info() {
   return {
       .name = "whisper",
@@ -115,41 +92,46 @@ ModelInfo whisper_info() {
           reals_option("layers", {0, 4, 7, 11}, 0, 1023, "blocks whose output is taken, from 0, ascending"),
           integer_option("tokens", 18, 1, 1500, "tokens a block, evenly spaced over the TR"),
           real_option("context_s", 29, 0.1, 30, "sound that the network hears, up to the TR's end, s"),
-          type_option(),
-          integer_option("batch", 0, 0, 4096,
-                         "TRs at once; 0: chosen from free memory on a GPU, 1 on the CPU"),
+          type_option(), batch_option("TRs"),
           text_option("adapter", "", "folder of a LoRA adapter (peft) for these weights")}};
 }
 
 std::unique_ptr<Extractor> make_whisper(const Options& options, const ModelConfig& config) {
-  const auto layers = wanted_layers(options);
   const Placement placement = make_placement(config.device, options.text("type"));
-  auto encoder = std::make_unique<Encoder>(whisper::EncoderConfig{.weights = config.weights,
-                                                                  .adapter = options.text("adapter"),
-                                                                  .placement = placement,
-                                                                  .layers = layers});
+  const Checkpoint weights(config.weights, options.text("adapter"));
+  const auto shape = whisper::EncoderShape::read(weights.config());
+  const auto layers = options.indices("layers", {.most = shape.encoder_layers - 1},
+                                      "the blocks of " + config.weights.string());
+  auto encoder = std::make_unique<Encoder>(weights, shape, placement, layers);
   const Index span = whisper::tokens_per_row(config.tr_s);
   if (options.integer("tokens") > span) {
     options.fail("tokens", fmt::format("allowed: 1 to {}, the tokens of a TR of {} s", span, config.tr_s));
   }
   const auto context = static_cast<Index>(std::llround(options.real("context_s") * whisper::rate_hz));
-  const Index longest = encoder->shape().frames() * whisper::hop;
+  const Index longest = shape.frames() * whisper::hop;
   if (context > longest) {
     options.fail("context_s",
                  fmt::format("allowed: up to {:g}, what {} was made for",
                              static_cast<double>(longest) / whisper::rate_hz, config.weights.string()));
   }
   Digest identity;
-  identity.add("whisper 1").add(config.tr_s).add(encoder->identity()).add(options.real("context_s"));
+  identity.add("whisper 1").add(config.tr_s).add(weights.identity()).add(options.real("context_s"));
   identity.add(options.integer("tokens"))
       .add(std::as_bytes(std::span(layers)))
       .add(c10::toString(placement.type));
-  const Index batch = options.integer("batch") > 0 ? options.integer("batch")
-                                                   : automatic_batch(*encoder, placement.devices.front());
+  constexpr Index most = 32;
+  const Index batch =
+      batch_size(options.integer("batch"), placement.devices.front().str(), encoder->bytes_per_clip(), most);
   return std::make_unique<Whisper>(
       Whisper::Settings{
           .tr_s = config.tr_s, .context = context, .tokens = options.integer("tokens"), .batch = batch},
       std::move(encoder), std::ssize(layers), identity.hex());
+}
+
+}  // namespace
+
+Model whisper_model() {
+  return {whisper_info(), make_whisper};
 }
 
 }  // namespace cinecortex::models

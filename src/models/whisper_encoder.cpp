@@ -7,7 +7,6 @@
 
 #include <algorithm>
 
-#include "checkpoint.hpp"
 #include "cinecortex/core/error.hpp"
 #include "linear.hpp"
 
@@ -88,7 +87,19 @@ class Block {
   Linear fc1_, fc2_;
 };
 
-EncoderShape read_shape(const ConfigJson& config) {
+/// How keys of the encoder begin: with a decoder and a head around it, with a decoder, alone.
+std::string key_prefix(const Checkpoint& weights) {
+  const std::vector<std::string> prefixes{"model.encoder.", "encoder.", ""};
+  for (const auto& prefix : prefixes) {
+    if (weights.has(prefix + "conv1.weight")) return prefix;
+  }
+  throw InputError(fmt::format("{}: no Whisper encoder in it: none of the tensors {}conv1.weight",
+                               weights.path().string(), fmt::join(prefixes, "conv1.weight, ")));
+}
+
+}  // namespace
+
+EncoderShape EncoderShape::read(const ConfigJson& config) {
   config.choice("model_type", {"whisper"});
   if (config.has("activation_function")) config.choice("activation_function", {"gelu"});
   EncoderShape shape{.d_model = config.size("d_model"),
@@ -103,41 +114,21 @@ EncoderShape read_shape(const ConfigJson& config) {
   return shape;
 }
 
-/// How keys of the encoder begin: with a decoder and a head around it, with a decoder, alone.
-std::string key_prefix(const Checkpoint& weights) {
-  const std::vector<std::string> prefixes{"model.encoder.", "encoder.", ""};
-  for (const auto& prefix : prefixes) {
-    if (weights.has(prefix + "conv1.weight")) return prefix;
-  }
-  throw InputError(fmt::format("{}: no Whisper encoder in it: none of the tensors {}conv1.weight",
-                               weights.path().string(), fmt::join(prefixes, "conv1.weight, ")));
-}
-
-}  // namespace
-
 /// The tensors. Members are named as in the checkpoint.
 struct Encoder::Network {
   EncoderShape shape;
   std::vector<Index> layers;
   at::Device device;
   at::ScalarType type;
-  std::string identity;
   std::vector<Convolution> convolutions;
   at::Tensor embed_positions;
   std::vector<Block> blocks;
 
-  Network(const EncoderConfig& config, const Checkpoint& weights)
-      : shape(read_shape(weights.config())),
-        layers(config.layers),
-        device(config.placement.devices.front()),
-        type(config.placement.type),
-        identity(weights.identity()) {
-    if (layers.empty() || layers.back() >= shape.encoder_layers) {
-      throw InputError(fmt::format("layers = [{}]: allowed: blocks 0 to {} of {}", fmt::join(layers, ", "),
-                                   shape.encoder_layers - 1, weights.path().string()));
-    }
+  Network(const Checkpoint& weights, const EncoderShape& sizes, const Placement& placement,
+          std::vector<Index> wanted)
+      : shape(sizes), layers(std::move(wanted)), device(placement.devices.front()), type(placement.type) {
     const std::string prefix = key_prefix(weights);
-    check_memory(weights.path().string(), config.placement,
+    check_memory(weights.path().string(), placement,
                  {weights.parameters(prefix) * static_cast<Index>(c10::elementSize(type))});
     const TensorLoader load = [&](const std::string& name, at::IntArrayRef sizes) {
       return weights.load(prefix + name, sizes, device, type);
@@ -172,17 +163,14 @@ struct Encoder::Network {
   }
 };
 
-Encoder::Encoder(const EncoderConfig& config)
-    : network_(std::make_unique<Network>(config, Checkpoint(config.weights, config.adapter))) {}
+Encoder::Encoder(const Checkpoint& weights, const EncoderShape& shape, const Placement& placement,
+                 std::vector<Index> layers)
+    : network_(std::make_unique<Network>(weights, shape, placement, std::move(layers))) {}
 
 Encoder::~Encoder() = default;
 
 const EncoderShape& Encoder::shape() const noexcept {
   return network_->shape;
-}
-
-std::string Encoder::identity() const {
-  return network_->identity;
 }
 
 std::int64_t Encoder::bytes_per_clip() const {

@@ -1,10 +1,9 @@
 #pragma once
-#include <filesystem>
 #include <memory>
 #include <span>
-#include <string>
 #include <vector>
 
+#include "checkpoint.hpp"
 #include "cinecortex/core/types.hpp"
 #include "placement.hpp"
 
@@ -15,13 +14,9 @@ struct EncoderShape {
   Index d_model = 0, encoder_layers = 0, encoder_attention_heads = 0, encoder_ffn_dim = 0, num_mel_bins = 0,
         max_source_positions = 0;
   Index frames() const noexcept { return 2 * max_source_positions; }  ///< of a spectrogram
-};
 
-struct EncoderConfig {
-  std::filesystem::path weights;  ///< a Hugging Face folder: config.json and safetensors
-  std::filesystem::path adapter;  ///< a LoRA folder of peft; empty: none
-  Placement placement;            ///< device and type of weights and arithmetic; one device
-  std::vector<Index> layers;      ///< blocks whose output is wanted, ascending, from 0
+  /// @throws InputError naming the key: not a Whisper model, sizes that do not fit each other.   Collective: no.
+  static EncoderShape read(const ConfigJson& config);
 };
 
 /// The encoder of Whisper (Radford et al. 2022, arXiv:2212.04356), any size: two convolutions, fixed positions, pre-norm
@@ -30,13 +25,15 @@ struct EncoderConfig {
 /// Not thread-safe.   Collective: no, none of it.
 class Encoder {
  public:
-  /// @throws InputError: not a Whisper folder, a block that it does not have, sizes that do not fit, missing tensors, a
-  ///         device without room for them.
-  explicit Encoder(const EncoderConfig& config);
+  /// @param weights    a Hugging Face folder
+  /// @param placement  device and type of weights and arithmetic; one device
+  /// @param layers     blocks whose output is wanted, ascending     @pre one at least, of 0 … shape.encoder_layers − 1
+  /// @throws InputError: no Whisper encoder, tensors missing or of another shape, a device without room for them.
+  Encoder(const Checkpoint& weights, const EncoderShape& shape, const Placement& placement,
+          std::vector<Index> layers);
   ~Encoder();
 
   const EncoderShape& shape() const noexcept;
-  std::string identity() const;  ///< fingerprint of weights and adapter
 
   /// Bytes that one clip needs beside the weights while run() works, an upper bound.
   std::int64_t bytes_per_clip() const;

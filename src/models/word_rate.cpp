@@ -113,8 +113,6 @@ class WordRate final : public Extractor {
   std::vector<Reading> readings_;
 };
 
-}  // namespace
-
 ModelInfo word_rate_info() {
   return {
       .name = "word_rate",
@@ -128,6 +126,12 @@ std::unique_ptr<Extractor> make_word_rate(const Options& options, const ModelCon
   identity.add("word_rate 1").add(config.tr_s);
   options.add_to(identity);
   return std::make_unique<WordRate>(config.tr_s, identity.hex());
+}
+
+}  // namespace
+
+Model word_rate_model() {
+  return {word_rate_info(), make_word_rate};
 }
 
 }  // namespace cinecortex::models

@@ -40,6 +40,16 @@ void add(Digest& digest, const models::Option& option) {
       option);
 }
 
+bool changes_features(const std::string& model, const std::string& key) {
+  for (const auto& info : models::model_catalogue()) {
+    if (info.name != model) continue;
+    for (const auto& option : info.options) {
+      if (option.name == key) return option.changes_features;
+    }
+  }
+  return true;
+}
+
 FeatureFile read_header(const std::filesystem::path& file, const std::string& settings,
                         const std::string& space) {
   const auto advice = "; run `cinecortex extract` with this experiment first";
@@ -62,6 +72,7 @@ std::string feature_settings_digest(const SpaceConfig& space, const DataConfig& 
   digest.add(features_version).add(space.model.model).add(space.model.weights.string()).add(space.reading);
   digest.add(data.tr_s);
   for (const auto& [key, value] : space.model.options) {
+    if (!changes_features(space.model.model, key)) continue;
     digest.add(key);
     add(digest, value);
   }

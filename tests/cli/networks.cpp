@@ -146,6 +146,14 @@ TEST_F(Networks, GiveTheSameBitsOnAnyNumberOfRanks) {
   expect_as_undisturbed(folder / "out");
 }
 
+TEST_F(Networks, AnotherBatchRedoesNothing) {
+  const auto again =
+      run_program({"extract", (*folder_ / "undisturbed" / "experiment.toml").string(), "--json", "--set",
+                   "space.slow_r50.batch=2", "--set", "space.whisper.batch=3"});
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(extracted_tr(again), 0);
+}
+
 TEST_F(Networks, WrongWeightsLeaveWhatIsThere) {
   const auto experiment = *folder_ / "undisturbed" / "experiment.toml";
   const auto features = *folder_ / "undisturbed" / "out" / "features";

@@ -50,6 +50,15 @@ TEST(Batches, LetOtherErrorsPass) {
   batches.run(0, [&](Range) { FAIL(); });
 }
 
+TEST(Batches, AreWhatTheMemoryHolds) {
+  constexpr std::int64_t gigabyte = 1'000'000'000;
+  EXPECT_EQ(fitting_batch(8 * gigabyte, gigabyte, 32), 4) << "half of what is free";
+  EXPECT_EQ(fitting_batch(80 * gigabyte, gigabyte, 32), 32) << "no more than keeps the GPU busy";
+  EXPECT_EQ(fitting_batch(gigabyte, gigabyte, 32), 1) << "one is tried in any case";
+  EXPECT_EQ(batch_size(7, "cpu", gigabyte, 32), 7) << "asked for";
+  EXPECT_EQ(batch_size(0, "cpu", gigabyte, 32), 1);
+}
+
 TEST(Batches, KnowTheLibrarysErrors) {
   EXPECT_TRUE(is_out_of_memory(c10::Error(here, "DefaultCPUAllocator: can't allocate memory: you tried")));
   EXPECT_FALSE(is_out_of_memory(c10::Error(here, "sizes do not match")));

@@ -221,8 +221,20 @@ TEST(DecoderErrors, MemoryIsCheckedBeforeLoading) {
   auto config = DecoderConfig::read(weights.config());
   config.layers = 10'000;
   config.mlp_width = 1 << 22;
-  expect_message([&] { Decoder(weights, config, DecoderNames::find(weights), {}, Decoder::Head::none); },
-                 {"bytes", "of weights do not fit cpu, which has", "bfloat16 takes half"});
+  expect_message(
+      [&] { Decoder(weights, config, DecoderNames::find(weights), {}, Decoder::Head::none); },
+      {"bytes", "of weights as float32 do not fit cpu, which has", "bfloat16\" (half of float32)"});
+}
+
+TEST(DecoderErrors, WhatDoesNotFitAGpuIsNamedWithItsBytes) {
+  const Placement two{.devices = {at::Device(at::kCUDA, 0), at::Device(at::kCUDA, 1)}, .type = at::kFloat};
+  EXPECT_NO_THROW(check_memory("Llama", two, {500, 600}, {500, 600}));
+  expect_message(
+      [&] {
+        check_memory("Llama", two, {500, 600}, {500, 599});
+      },
+      {"Llama: 600 bytes", "as float32 do not fit cuda:1, which has 599 bytes", "bfloat16",
+       "gpus = N (layers split over N of the rank's GPUs)"});
 }
 
 TEST(DecoderPlacement, TypesAndDevices) {

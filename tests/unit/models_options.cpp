@@ -2,6 +2,7 @@
 
 #include "cinecortex/models/runtime.hpp"
 #include "models_testing.hpp"
+#include "options.hpp"
 
 namespace cinecortex::models {
 namespace {
@@ -104,6 +105,23 @@ TEST(Options, ConvertWhatMeansTheSame) {
   EXPECT_EQ(checked_option(list, std::vector<std::string>{}), Option(std::vector<double>{}));
   expect_message([&] { checked_option(list, std::vector<std::string>{"a"}); },
                  {"[\"a\"]", "a list of numbers"});
+}
+
+TEST(Options, ListsOfIndices) {
+  const ModelInfo info{.name = "x", .help = "", .options = {reals_option("layers", {0}, 0, 1023, "")}};
+  const auto read = [&](std::vector<double> layers, const IndexRule& rule) {
+    return Options(info, {{"layers", std::move(layers)}}).indices("layers", rule, "blocks of y");
+  };
+  const IndexRule rising{.most = 3}, any{.most = 3, .ascending = false, .may_be_empty = true};
+  EXPECT_EQ(read({0, 3}, rising), (std::vector<Index>{0, 3}));
+  EXPECT_EQ(read({3, 0}, any), (std::vector<Index>{3, 0}));
+  EXPECT_TRUE(read({}, any).empty());
+  const std::string allowed =
+      "allowed: at least one of the whole numbers from 0 to 3, ascending; blocks of y";
+  for (const auto& wrong : std::vector<std::vector<double>>{{4}, {1, 1}, {1, 0}, {0.5}, {}})
+    expect_message([&] { read(wrong, rising); }, {"model x: layers = [", allowed});
+  for (const auto& wrong : std::vector<std::vector<double>>{{4}, {1, 2, 1}, {0.5}})
+    expect_message([&] { read(wrong, any); }, {"allowed: whole numbers from 0 to 3, each once; blocks of y"});
 }
 
 TEST(Runtime, ResolvesDevices) {

@@ -135,17 +135,15 @@ TEST(WhisperClip, TokensFollowTheMaskRule) {
 
 /// States of every block at every position against the reference, each block once as an inner and once as the last one.
 void expect_hidden_states(const std::string& model, const std::string& adapter, const std::string& expected) {
-  EncoderConfig config{.weights = folder(model)};
-  if (!adapter.empty()) config.adapter = folder(adapter);
+  const Checkpoint weights(folder(model), adapter.empty() ? "" : folder(adapter));
+  const auto shape = EncoderShape::read(weights.config());
   const MatrixF mel = reference(model + ".mel"), states = reference(expected);
   const std::span<const float> input(mel.data(), static_cast<std::size_t>(mel.size()));
-  config.layers = {0};
-  const Index layers = Encoder(config).shape().encoder_layers;
-  const Index positions = states.rows() / (layers + 1), width = states.cols();
-  for (Index last = 0; last < layers; ++last) {
-    config.layers.clear();
-    for (Index layer = 0; layer <= last; ++layer) config.layers.push_back(layer);
-    const Encoder encoder(config);
+  const Index positions = states.rows() / (shape.encoder_layers + 1), width = states.cols();
+  std::vector<Index> layers;
+  for (Index last = 0; last < shape.encoder_layers; ++last) {
+    layers.push_back(last);
+    const Encoder encoder(weights, shape, {}, layers);
     const std::vector<std::vector<Index>> tokens{all_tokens(encoder)};
     MatrixF rows(1, (last + 1) * positions * width);
     encoder.run(input, tokens, rows);
@@ -167,7 +165,8 @@ TEST(WhisperEncoder, EqualsTheReferenceWithAnAdapter) {
 }
 
 TEST(WhisperEncoder, FewTokensAreThoseOfAll) {
-  const Encoder encoder({.weights = folder("mel80"), .layers = {0, 2}});
+  const Checkpoint weights(folder("mel80"));
+  const Encoder encoder(weights, EncoderShape::read(weights.config()), {}, {0, 2});
   const MatrixF mel = reference("mel80.mel"), states = reference("mel80.hidden");
   std::vector<float> two(mel.data(), mel.data() + mel.size());
   two.insert(two.end(), two.begin(), two.end());

@@ -86,6 +86,8 @@ struct OptionInfo {
   std::vector<std::string> allowed{};  ///< of a text option: the words there are; empty: any text
   double minimum = -std::numeric_limits<double>::infinity();  ///< of a number, or of each number of a list
   double maximum = std::numeric_limits<double>::infinity();
+  bool changes_features =
+      true;  ///< false: only how fast they come, so features made with another value are kept
 };
 struct ModelInfo {
   std::string name;  ///< the `model` of a [[space]]
