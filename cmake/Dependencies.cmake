@@ -37,11 +37,8 @@ pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
 # Debian's CMake config of ScaLAPACK names paths that do not exist: pkg-config is right.
 pkg_check_modules(scalapack REQUIRED IMPORTED_TARGET scalapack-openmpi)
 pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
-pkg_check_modules(libav REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale libswresample)
 pkg_check_modules(libzip REQUIRED IMPORTED_TARGET libzip)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
-pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
-pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 
 find_path(NIFTI_INCLUDE_DIR nifti2_io.h PATH_SUFFIXES nifti REQUIRED)
 find_library(NIFTI_LIBRARY nifti2 REQUIRED)
@@ -50,11 +47,15 @@ add_library(cinecortex_nifti INTERFACE)
 target_include_directories(cinecortex_nifti SYSTEM INTERFACE ${NIFTI_INCLUDE_DIR})
 target_link_libraries(cinecortex_nifti INTERFACE ${NIFTI_LIBRARY} ${ZNZ_LIBRARY})
 
-# GPL: only `synth` speaks with it, and the program is complete without it.
-pkg_check_modules(espeak_ng IMPORTED_TARGET espeak-ng)
-
-find_package(LibTorch REQUIRED)
-set(CMAKE_BUILD_RPATH ${LibTorch_LIBRARY_FOLDERS})  # Install.cmake says what an installed program has instead
+if(NOT CINECORTEX_STATISTICS_ONLY)
+  pkg_check_modules(libav REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale libswresample)
+  pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
+  pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
+  # GPL: only `synth` speaks with it, and the program is complete without it.
+  pkg_check_modules(espeak_ng IMPORTED_TARGET espeak-ng)
+  find_package(LibTorch REQUIRED)
+  set(CMAKE_BUILD_RPATH ${LibTorch_LIBRARY_FOLDERS})  # Install.cmake says what an installed program has instead
+endif()
 
 add_library(cinecortex_blas INTERFACE)
 target_link_libraries(cinecortex_blas INTERFACE PkgConfig::scalapack PkgConfig::openblas)

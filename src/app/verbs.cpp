@@ -10,12 +10,21 @@
 #include "cinecortex/encoding/ridge.hpp"
 #include "cinecortex/encoding/stacking.hpp"
 #include "cinecortex/models/extractor.hpp"
+#include "cinecortex/models/runtime.hpp"
 
 namespace cinecortex::app {
 namespace {
 
 namespace po = boost::program_options;
 constexpr unsigned line_width = 110;
+
+/// What has to be said of a verb that this program does not have as a whole; "" for all others.
+std::string lack(const std::string& verb) {
+  if (!models::statistics_only()) return "";
+  if (verb == "synth") return "not in this build";
+  if (verb == "extract") return "this build only checks that they are there";
+  return "";
+}
 
 std::string model_list() {
   std::string text = "Models:\n";
@@ -192,7 +201,14 @@ std::string help() {
   std::string group;
   for (const auto& verb : verbs()) {
     if (verb.group != group) text += fmt::format("\n{}\n", group = verb.group);
-    text += fmt::format("  {:<9} {}\n", verb.name, verb.summary);
+    const auto without = lack(verb.name);
+    text +=
+        fmt::format("  {:<9} {}{}\n", verb.name, verb.summary, without.empty() ? "" : " (" + without + ")");
+  }
+  if (models::statistics_only()) {
+    text +=
+        "\nThis program is built for statistics only, without libtorch and FFmpeg: features have to be there "
+        "already.\n";
   }
   text +=
       "\nExamples\n"
@@ -212,6 +228,8 @@ std::string help(const Verb& verb) {
          << '\n';
   }
   if (!verb.about.empty()) text << '\n' << verb.about;
+  if (const auto without = lack(verb.name); !without.empty())
+    text << "\nBuilt for statistics only: " << without << ".\n";
   if (const auto own = experiment_options(verb); !own.options().empty()) text << '\n' << own;
   if (!verb.matrices.empty()) text << '\n' << matrix_options(verb);
   text << '\n' << common_options();

@@ -44,7 +44,9 @@ std::string commit() {
 }
 
 std::string version_report() {
-  std::string text = fmt::format("cinecortex {} (commit {})\n", version(), commit());
+  std::string text = fmt::format(
+      "cinecortex {} (commit {}){}\n", version(), commit(),
+      models::statistics_only() ? ", built for statistics only: no movies, no feature spaces" : "");
   for (const auto& [name, description] : libraries()) text += fmt::format("  {:<7} {}\n", name, description);
   return text;
 }

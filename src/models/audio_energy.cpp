@@ -2,9 +2,9 @@
 
 #include <cmath>
 
-#include "catalogue.hpp"
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/models/log_mel.hpp"
+#include "factories.hpp"
 #include "time_grid.hpp"
 
 namespace cinecortex::models {
@@ -62,20 +62,7 @@ class AudioEnergy final : public Extractor {
   std::vector<Reading> readings_;
 };
 
-ModelInfo audio_energy_info() {
-  return {.name = "audio_energy",
-          .help = "log-mel bands of the sound: mean and standard deviation of each over the TR",
-          .needs_weights = false,
-          .options = {
-              integer_option("bands", 64, 1, 512, "mel bands"),
-              real_option("window_ms", 25, 2, 1000, "length of the Hann window, ms"),
-              real_option("hop_ms", 10, 1, 1000, "distance of neighbouring windows, ms"),
-              choice_option("mel", "slaney", {"slaney", "htk"},
-                            "mel scale: slaney (linear below 1 kHz; bands of equal area), or htk (bands of "
-                            "equal height)"),
-              real_option("f_min_hz", 0, 0, rate_hz / 2, "lower end of the first band, Hz"),
-              real_option("f_max_hz", rate_hz / 2, 0, rate_hz / 2, "upper end of the last band, Hz")}};
-}
+}  // namespace
 
 std::unique_ptr<Extractor> make_audio_energy(const Options& options, const ModelConfig& config) {
   LogMelSettings settings;
@@ -100,12 +87,6 @@ std::unique_ptr<Extractor> make_audio_energy(const Options& options, const Model
   } catch (const InputError& error) {
     options.fail("bands", error.what());
   }
-}
-
-}  // namespace
-
-Model audio_energy_model() {
-  return {audio_energy_info(), make_audio_energy};
 }
 
 }  // namespace cinecortex::models

@@ -22,13 +22,6 @@ std::int64_t free_device_bytes(const std::string& device) {
   return static_cast<std::int64_t>(at::accelerator::getMemoryInfo(parsed.index()).first);
 }
 
-OptionInfo batch_option(const std::string& items) {
-  auto option = integer_option("batch", 0, 0, 4096,
-                               items + " at once; 0: chosen from free memory on a GPU, 1 on the CPU");
-  option.changes_features = false;
-  return option;
-}
-
 Index fitting_batch(std::int64_t free_bytes, std::int64_t bytes_per_item, Index most) {
   return std::clamp<Index>(free_bytes / 2 / bytes_per_item, 1, most);
 }

@@ -18,9 +18,6 @@ constexpr const char* memory_advice =
     "split over N of the "
     "rank's GPUs), a smaller model";
 
-/// The option `batch` of a network: how many of its items go through at once.
-OptionInfo batch_option(const std::string& items);
-
 /// @return as many items as half of the free memory holds, from 1 to `most`.   @pre bytes_per_item > 0.   Collective: no.
 Index fitting_batch(std::int64_t free_bytes, std::int64_t bytes_per_item, Index most);
 

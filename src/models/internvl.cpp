@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "batching.hpp"
-#include "catalogue.hpp"
 #include "cinecortex/core/error.hpp"
+#include "factories.hpp"
 #include "internvl_network.hpp"
 #include "internvl_prompt.hpp"
 #include "time_grid.hpp"
@@ -110,22 +110,7 @@ internvl::PictureTokens picture_tokens(const Tokenizer& tokenizer, const std::fi
   return {.begin = id("<img>"), .context = id("<IMG_CONTEXT>"), .end = id("</img>"), .count = count};
 }
 
-ModelInfo internvl_info() {
-  return {
-      .name = "internvl",
-      .help = "InternVL3 on the pictures of the TR and the words up to its end; readings img, text and vit",
-      .needs_weights = true,
-      .options = {
-          reals_option(
-              "layers", {23, 22, 21, 12}, 0, 1023,
-              "text: blocks of the language model, from 0, whose output is taken beside the final norm's"),
-          integer_option("frames", 8, 1, 64, "pictures of a TR, at the midpoints of equal parts"),
-          integer_option("tokens", 10, 1, 1000,
-                         "text: most tokens of the TR's words, from the last, that are averaged"),
-          integer_option("words", 1000, 1, 100000, "words of the prompt, up to the TR's last"), type_option(),
-          batch_option("TRs whose pictures are encoded"), gpus_option(),
-          text_option("adapter", "", "folder of a LoRA adapter (peft) for these weights")}};
-}
+}  // namespace
 
 std::unique_ptr<Extractor> make_internvl(const Options& options, const ModelConfig& config) {
   const auto placement = make_placement(config.device, options.text("type"), options.integer("gpus"));
@@ -155,12 +140,6 @@ std::unique_ptr<Extractor> make_internvl(const Options& options, const ModelConf
   identity.add(c10::toString(placement.type));
   return std::make_unique<InternVl>(settings, std::move(network), std::move(tokenizer), picture,
                                     identity.hex());
-}
-
-}  // namespace
-
-Model internvl_model() {
-  return {internvl_info(), make_internvl};
 }
 
 }  // namespace cinecortex::models

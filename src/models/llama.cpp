@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "catalogue.hpp"
 #include "cinecortex/core/error.hpp"
+#include "factories.hpp"
 #include "text_states.hpp"
 #include "text_windows.hpp"
 #include "tokenizer.hpp"
@@ -91,20 +91,7 @@ Tokenizer open_tokenizer(const std::filesystem::path& weights) {
   return Tokenizer(weights / "tokenizer.json");
 }
 
-ModelInfo llama_info() {
-  return {
-      .name = "llama",
-      .help = "a language model (Llama, Qwen2, SmolLM2) on the words up to the TR: states at the last tokens",
-      .needs_weights = true,
-      .options = {reals_option("layers", {0, 11, 21, 32}, 0, 10'000,
-                               "hidden states: 0 the embedding, the last after the final norm, ascending"),
-                  integer_option("tokens", 7, 1, 4096,
-                                 "last tokens of the text; the first is repeated in front "
-                                 "where there are fewer"),
-                  integer_option("words", 1000, 1, 1'000'000, "most words of the run's text up to the TR"),
-                  type_option(), batch_option("texts, where none continues another,"), gpus_option(),
-                  text_option("adapter", "", "folder of a LoRA adapter (peft) for these weights")}};
-}
+}  // namespace
 
 std::unique_ptr<Extractor> make_llama(const Options& options, const ModelConfig& config) {
   auto tokenizer = open_tokenizer(config.weights);
@@ -125,12 +112,6 @@ std::unique_ptr<Extractor> make_llama(const Options& options, const ModelConfig&
   TextStates states(std::move(decoder),
                     {.layers = layers, .tokens = options.integer("tokens"), .batch = batch});
   return std::make_unique<Llama>(std::move(tokenizer), std::move(states), words, identity.hex());
-}
-
-}  // namespace
-
-Model llama_model() {
-  return {llama_info(), make_llama};
 }
 
 }  // namespace cinecortex::models

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "catalogue.hpp"
 #include "cinecortex/core/error.hpp"
+#include "factories.hpp"
 #include "time_grid.hpp"
 
 namespace cinecortex::models {
@@ -139,43 +139,7 @@ void check(const Options& options, const MotionEnergySettings& settings, double 
   }
 }
 
-ModelInfo motion_energy_info() {
-  const MotionEnergySettings d;
-  constexpr double tiny = 1e-3, any = std::numeric_limits<double>::infinity();
-  return {.name = "motion_energy",
-          .help =
-              "spatio-temporal Gabor pyramid (Nishimoto et al. 2011; values of pymoten), mean over the TR's "
-              "frames",
-          .needs_weights = false,
-          .options = {
-              integer_option("height", d.height, 8, 2048,
-                             "height of the frames, pixels (the picture is stretched)"),
-              integer_option("width", d.width, 8, 2048, "width of the frames, pixels"),
-              integer_option("fps", d.fps, 2, 240, "frames per second that are looked at"),
-              reals_option("temporal_frequencies_hz", d.temporal_frequencies_hz, 0, 120,
-                           "temporal frequencies, Hz"),
-              reals_option(
-                  "spatial_frequencies", d.spatial_frequencies, 0, 1024,
-                  "spatial frequencies, cycles per image height; 0 adds the mean luminance of each place"),
-              reals_option("directions", d.directions, 0, 359.999,
-                           "directions of motion, degrees; 0 is rightwards"),
-              real_option("sf_gauss_ratio", d.sf_gauss_ratio, tiny, any,
-                          "spatial envelope's s.d. × spatial frequency"),
-              real_option("max_spatial_env", d.max_spatial_env, tiny, any,
-                          "widest spatial envelope, s.d. in image heights"),
-              real_option("filter_spacing", d.filter_spacing, tiny, any,
-                          "distance of neighbouring filters, s.d. of their envelope"),
-              real_option("tf_gauss_ratio", d.tf_gauss_ratio, tiny, any,
-                          "temporal envelope's s.d. × temporal frequency"),
-              real_option("max_temporal_env", d.max_temp_env, tiny, any,
-                          "longest temporal envelope, s.d. in filter lengths"),
-              flag_option("include_edges", d.include_edges,
-                          "a further ring of filters, partly outside of the image"),
-              integer_option("filter_width", d.filter_width, 0, 1000,
-                             "length of a filter, frames; 0: two thirds of a second"),
-              choice_option("compress", "log", {"log", "none"},
-                            "each frame's energy before the mean: ln(energy + 1e-5), or as it is")}};
-}
+}  // namespace
 
 std::unique_ptr<Extractor> make_motion_energy(const Options& options, const ModelConfig& config) {
   MotionEnergySettings settings;
@@ -199,12 +163,6 @@ std::unique_ptr<Extractor> make_motion_energy(const Options& options, const Mode
   options.add_to(identity);
   return std::make_unique<MotionEnergy>(settings, options.text("compress") == "log", config.tr_s,
                                         identity.hex());
-}
-
-}  // namespace
-
-Model motion_energy_model() {
-  return {motion_energy_info(), make_motion_energy};
 }
 
 }  // namespace cinecortex::models

@@ -38,19 +38,6 @@ Placement make_placement(const std::string& device, const std::string& type, Ind
   return placement;
 }
 
-OptionInfo type_option() {
-  return choice_option(
-      "type", "auto", {"auto", "float32", "bfloat16", "float16"},
-      "numbers to compute with: auto is bfloat16 on a GPU, float32 on the CPU; float16 on a GPU only");
-}
-
-OptionInfo gpus_option() {
-  auto option =
-      integer_option("gpus", 1, 1, 64, "GPUs over which the layers are split, beginning with the rank's own");
-  option.changes_features = false;
-  return option;
-}
-
 void check_memory(const std::string& what, const Placement& placement, const std::vector<Index>& bytes,
                   const std::vector<Index>& free_bytes) {
   for (std::size_t i = 0; i < placement.devices.size(); ++i) {

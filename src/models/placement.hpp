@@ -21,9 +21,6 @@ struct Placement {
 /// @throws InputError: float16 or several GPUs on the CPU; GPUs that are not there.   Collective: no.
 Placement make_placement(const std::string& device, const std::string& type, Index gpus = 1);
 
-OptionInfo type_option();
-OptionInfo gpus_option();
-
 /// Checks that weights fit before they are loaded.
 /// @param bytes  of the weights on each device
 /// @throws InputError with the bytes needed and free, and what can be done.   Collective: no.

@@ -43,6 +43,10 @@ void set_torch_threads(int threads) {
   at::set_num_threads(threads);
 }
 
+bool statistics_only() {
+  return false;
+}
+
 std::string torch_version() {
   return TORCH_VERSION;
 }

@@ -154,28 +154,6 @@ class ByteFeed final : public ScriptFeed {
 
 }  // namespace
 
-std::vector<OptionInfo> script_feed_options() {
-  return {
-      choice_option("input", "frames", {"frames", "audio", "tokens"},
-                    "what the module is fed: frames of the TR, sound or text up to the TR's end"),
-      integer_option("frames", 8, 1, 1024, "frames: number a TR, at the midpoints of equal parts"),
-      integer_option("height", 224, 1, 4096, "frames: height, pixels"),
-      integer_option("width", 224, 1, 4096, "frames: width, pixels"),
-      choice_option("fit", "crop", {"crop", "stretch"},
-                    "frames: scale the short side and crop the centre, or stretch the picture"),
-      choice_option(
-          "layout", "btchw", {"btchw", "bcthw", "bchw"},
-          "frames: order of batch, time, channel (red, green, blue), height, width; bchw: frames = 1"),
-      reals_option("mean", {0.485, 0.456, 0.406}, -1e6, 1e6,
-                   "frames: subtracted from values in 0 … 1, one number or one a channel"),
-      reals_option("std", {0.229, 0.224, 0.225}, 1e-6, 1e6,
-                   "frames: divided by, one number or one a channel"),
-      real_option("context_s", 29, 0.01, 3600,
-                  "audio: length of the window, s; float32 [B, 16000 · context_s]"),
-      integer_option("token_window", 512, 1, 1 << 20,
-                     "tokens: UTF-8 bytes of text, int64 [B, token_window]; 0 in front of a shorter text")};
-}
-
 std::unique_ptr<ScriptFeed> make_script_feed(const Options& options, double tr_s) {
   const auto& input = options.text("input");
   if (input == "audio") return std::make_unique<AudioFeed>(options, tr_s);

@@ -23,9 +23,6 @@ class ScriptFeed {
   virtual void fill(const Stimulus& stimulus, Range rows, Index row, std::span<float> slot) const = 0;
 };
 
-/// The options that describe a feed, for ModelInfo.
-std::vector<OptionInfo> script_feed_options();
-
 /// @throws InputError for options that do not go together.
 std::unique_ptr<ScriptFeed> make_script_feed(const Options& options, double tr_s);
 

@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "batching.hpp"
-#include "catalogue.hpp"
 #include "cinecortex/core/error.hpp"
+#include "factories.hpp"
 #include "placement.hpp"
 #include "slow_r50.hpp"
 #include "time_grid.hpp"
@@ -103,16 +103,7 @@ class SlowR50Space final : public Extractor {
   std::vector<Reading> readings_;
 };
 
-ModelInfo slow_r50_info() {
-  return {.name = "slow_r50",
-          .help =
-              "pytorchvideo's action classifier slow_r50 on 8 frames of the TR at 256 × 256 pixels: pooled "
-              "features of "
-              "its last stage (blocks.5.pool)",
-          .needs_weights = true,
-          .options = {type_option(), batch_option("TRs"),
-                      text_option("adapter", "", "folder of a LoRA adapter (peft) for these weights")}};
-}
+}  // namespace
 
 std::unique_ptr<Extractor> make_slow_r50(const Options& options, const ModelConfig& config) {
   const Placement placement = make_placement(config.device, options.text("type"));
@@ -124,12 +115,6 @@ std::unique_ptr<Extractor> make_slow_r50(const Options& options, const ModelConf
   const Index batch =
       batch_size(options.integer("batch"), network.device().str(), network.bytes_per_clip(), most);
   return std::make_unique<SlowR50Space>(std::move(network), batch, identity.hex());
-}
-
-}  // namespace
-
-Model slow_r50_model() {
-  return {slow_r50_info(), make_slow_r50};
 }
 
 }  // namespace cinecortex::models

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <numeric>
 
-#include "catalogue.hpp"
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/models/runtime.hpp"
+#include "factories.hpp"
 #include "script_feed.hpp"
 
 namespace cinecortex::models {
@@ -165,16 +165,7 @@ class TorchScript final : public Extractor {
   std::vector<Reading> readings_;
 };
 
-ModelInfo torchscript_info() {
-  auto options = script_feed_options();
-  options.push_back(integer_option("batch", 8, 1, 4096, "TRs that go through the module at once"));
-  return {
-      .name = "torchscript",
-      .help =
-          "any module saved by torch.jit.save: one tensor in, one tensor [B, …] out, flattened to a row a TR",
-      .needs_weights = true,
-      .options = std::move(options)};
-}
+}  // namespace
 
 std::unique_ptr<Extractor> make_torchscript(const Options& options, const ModelConfig& config) {
   if (std::error_code error; !std::filesystem::is_regular_file(config.weights, error)) {
@@ -185,12 +176,6 @@ std::unique_ptr<Extractor> make_torchscript(const Options& options, const ModelC
   identity.add("torchscript 1").add(config.tr_s).add(file_digest(config.weights));
   options.add_to(identity);
   return std::make_unique<TorchScript>(options, config, identity.hex());
-}
-
-}  // namespace
-
-Model torchscript_model() {
-  return {torchscript_info(), make_torchscript};
 }
 
 }  // namespace cinecortex::models

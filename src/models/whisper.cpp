@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "batching.hpp"
-#include "catalogue.hpp"
 #include "cinecortex/core/error.hpp"
+#include "factories.hpp"
 #include "placement.hpp"
 #include "whisper_clip.hpp"
 #include "whisper_encoder.hpp"
@@ -83,18 +83,7 @@ class Whisper final : public Extractor {
   std::vector<Reading> readings_;
 };
 
-ModelInfo whisper_info() {
-  return {
-      .name = "whisper",
-      .help = "Whisper's encoder on the sound up to the TR's end: states of some blocks at tokens of the TR",
-      .needs_weights = true,
-      .options = {
-          reals_option("layers", {0, 4, 7, 11}, 0, 1023, "blocks whose output is taken, from 0, ascending"),
-          integer_option("tokens", 18, 1, 1500, "tokens a block, evenly spaced over the TR"),
-          real_option("context_s", 29, 0.1, 30, "sound that the network hears, up to the TR's end, s"),
-          type_option(), batch_option("TRs"),
-          text_option("adapter", "", "folder of a LoRA adapter (peft) for these weights")}};
-}
+}  // namespace
 
 std::unique_ptr<Extractor> make_whisper(const Options& options, const ModelConfig& config) {
   const Placement placement = make_placement(config.device, options.text("type"));
@@ -126,12 +115,6 @@ std::unique_ptr<Extractor> make_whisper(const Options& options, const ModelConfi
       Whisper::Settings{
           .tr_s = config.tr_s, .context = context, .tokens = options.integer("tokens"), .batch = batch},
       std::move(encoder), std::ssize(layers), identity.hex());
-}
-
-}  // namespace
-
-Model whisper_model() {
-  return {whisper_info(), make_whisper};
 }
 
 }  // namespace cinecortex::models

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "catalogue.hpp"
 #include "cinecortex/core/error.hpp"
+#include "factories.hpp"
 
 namespace cinecortex::models {
 namespace {
@@ -113,25 +113,13 @@ class WordRate final : public Extractor {
   std::vector<Reading> readings_;
 };
 
-ModelInfo word_rate_info() {
-  return {
-      .name = "word_rate",
-      .help = "per TR: words, characters, fraction of speech, mean, s.d. and maximum of the words' lengths",
-      .needs_weights = false,
-      .options = {}};
-}
+}  // namespace
 
 std::unique_ptr<Extractor> make_word_rate(const Options& options, const ModelConfig& config) {
   Digest identity;
   identity.add("word_rate 1").add(config.tr_s);
   options.add_to(identity);
   return std::make_unique<WordRate>(config.tr_s, identity.hex());
-}
-
-}  // namespace
-
-Model word_rate_model() {
-  return {word_rate_info(), make_word_rate};
 }
 
 }  // namespace cinecortex::models

@@ -7,6 +7,7 @@
 
 #include "cinecortex/core/digest.hpp"
 #include "cinecortex/io/hdf5.hpp"
+#include "cinecortex/models/runtime.hpp"
 
 namespace cinecortex::stages {
 namespace {
@@ -52,7 +53,10 @@ bool changes_features(const std::string& model, const std::string& key) {
 
 FeatureFile read_header(const std::filesystem::path& file, const std::string& settings,
                         const std::string& space) {
-  const auto advice = "; run `cinecortex extract` with this experiment first";
+  const std::string advice = models::statistics_only()
+                                 ? "; this program, built for statistics only, cannot make them: run "
+                                   "`cinecortex extract` with this experiment on a complete build"
+                                 : "; run `cinecortex extract` with this experiment first";
   if (!std::filesystem::exists(file)) {
     throw InputError(fmt::format("{}: no features of space {}{}", file.string(), space, advice));
   }

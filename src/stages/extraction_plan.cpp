@@ -10,6 +10,8 @@
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/dataset/movie.hpp"
 #include "cinecortex/dataset/transcript.hpp"
+#include "cinecortex/models/runtime.hpp"
+#include "existing_features.hpp"
 
 namespace cinecortex::stages {
 namespace {
@@ -258,6 +260,16 @@ std::vector<ExtractorGroup> make_groups(const std::vector<SpaceConfig>& spaces, 
 ExtractionPlan plan_extraction(const Config& config, const Context& context,
                                const parallel::Communicator& comm) {
   const auto& data = config.experiment.data;
+  if (models::statistics_only()) {
+    ExtractionPlan plan = plan_of_existing_features(config, context, comm);
+    for (const auto& work : plan.work) {
+      for (const auto& part : work.groups) {
+        check_lengths(*work.run, plan.groups[part.group], part.rows, data.tolerance_tr);
+      }
+    }
+    check_roles(plan.work, plan.groups, context);
+    return plan;
+  }
   ExtractionPlan plan;
   plan.groups = parallel::agree(comm, [&] { return make_groups(config.experiment.spaces, config.runtime); });
   Needs needs = Needs::none;

@@ -9,6 +9,9 @@ namespace cinecortex::models {
 /// tensor operation would otherwise cut OpenMP's threads for the whole program.   Collective: no.
 void set_torch_threads(int threads);
 
+/// Whether this program was built without libtorch, FFmpeg and all feature spaces (CINECORTEX_STATISTICS_ONLY).
+bool statistics_only();
+
 std::string torch_version();     ///< e.g. "2.11.0"
 std::string cuda_description();  ///< "none", or e.g. "2 devices"
 
