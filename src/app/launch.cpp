@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <vector>
 
 #include "cinecortex/core/log.hpp"
@@ -17,11 +18,36 @@
 #include "cinecortex/parallel/threads.hpp"
 
 namespace cinecortex::app {
+namespace {
+
+/// The largest number in Slurm's list of tasks by node, "4(x2),3".
+long most_tasks(const char* list) {
+  long most = 0;
+  for (const char* at = list; at; at = std::strchr(at, ',')) {
+    if (*at == ',') ++at;
+    most = std::max(most, std::strtol(at, nullptr, 10));
+  }
+  return most;
+}
+
+/// As the launcher says, mpirun or srun; 0 if none does.
+long ranks_on_a_node() {
+  // mpirun in a Slurm job has one task a node, of which the ranks are children: what it says counts first.
+  if (const char* const ranks = std::getenv("OMPI_COMM_WORLD_LOCAL_SIZE")) return std::atol(ranks);
+  return most_tasks(std::getenv("SLURM_STEP_TASKS_PER_NODE"));
+}
+
+long processors_for_them() {
+  const long online = sysconf(_SC_NPROCESSORS_ONLN);
+  const char* const granted = std::getenv("SLURM_CPUS_ON_NODE");
+  return granted && std::atol(granted) > 0 ? std::min(online, std::atol(granted)) : online;
+}
+
+}  // namespace
 
 void prepare_environment() {
   constexpr int keep_what_is_set = 0;
-  const char* ranks_on_node = std::getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
-  if (ranks_on_node && std::atol(ranks_on_node) > sysconf(_SC_NPROCESSORS_ONLN)) {
+  if (ranks_on_a_node() > processors_for_them()) {
     setenv("OMPI_MCA_mpi_yield_when_idle", "1", keep_what_is_set);
   }
   // Started without a launcher, Open MPI would start a daemon first, as if more processes were to come: 0.2 s.
