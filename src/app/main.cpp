@@ -114,6 +114,7 @@ void work(const app::Command& command, const Communicator& comm) {
   runtime.force = command.force;
   runtime.progress = command.log_level <= log::Level::info;
   runtime.device = app::fair_device(command.device, comm);
+  runtime.decode_ahead = runtime.device != "cpu";  // there the decoder would take the network's own cores
   parallel::agree(comm, [&] { linalg::set_device(runtime.device); });
   if (comm.root()) {
     log::info("cinecortex {} ({}), {} {} × {} {}, device {}", app::version(), app::commit(), comm.size(),

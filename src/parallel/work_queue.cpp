@@ -1,6 +1,7 @@
 #include "cinecortex/parallel/work_queue.hpp"
 
 #include <chrono>
+#include <deque>
 #include <mutex>
 #include <thread>
 
@@ -12,7 +13,7 @@ namespace cinecortex::parallel {
 namespace {
 
 constexpr int request_tag = 1, reply_tag = 2;
-constexpr Index no_task = -1, failed_task = -2;
+constexpr Index no_task = -1, failed_task = -2, stopped = -3;
 constexpr auto poll_period = std::chrono::milliseconds(1);
 
 using Completed = std::function<std::optional<Index>(Index)>;
@@ -22,13 +23,15 @@ class Dispenser {
  public:
   Dispenser(Index count, const Completed& completed) : count_(count), completed_(completed) {}
 
-  /// @param finished  the task just finished, no_task at the first call, failed_task after a failure
+  /// @param finished  the task just finished, no_task before, failed_task after a failure
+  /// @return          no_task: none is left, but the rank may still hold some; stopped: nothing more is to be done
   Index next(Index finished) {
     const std::lock_guard lock(mutex_);
     if (finished == failed_task || interrupt::requested()) stopped_ = true;
     const auto follow_up = finished >= 0 && completed_ ? completed_(finished) : std::nullopt;
     if (follow_up && !stopped_) return *follow_up;
-    return stopped_ || next_ == count_ ? no_task : next_++;
+    if (stopped_) return stopped;
+    return next_ == count_ ? no_task : next_++;
   }
 
  private:
@@ -38,9 +41,10 @@ class Dispenser {
   const Completed& completed_;
 };
 
-/// Answers the other ranks until each was told that there is no more.
+/// Answers the other ranks until each holds no task and was told that there is no more.
 void serve(const Communicator& comm, Dispenser& dispenser) {
   int working = comm.size() - 1;
+  std::vector<int> held(static_cast<std::size_t>(comm.size()), 0);
   while (working > 0) {
     int there = 0;
     MPI_Status status;
@@ -55,7 +59,10 @@ void serve(const Communicator& comm, Dispenser& dispenser) {
         "MPI_Recv");
     const std::int64_t task = dispenser.next(finished);
     check_mpi(MPI_Send(&task, 1, MPI_INT64_T, status.MPI_SOURCE, reply_tag, comm.handle()), "MPI_Send");
-    if (task == no_task) --working;
+    int& own = held[static_cast<std::size_t>(status.MPI_SOURCE)];
+    if (finished != no_task) --own;
+    if (task >= 0) ++own;
+    if (task == stopped || own == 0) --working;
   }
 }
 
@@ -70,7 +77,7 @@ Index ask(const Communicator& comm, std::int64_t finished) {
 }  // namespace
 
 QueueReport run_queue(const Communicator& parent, Index count, const std::function<void(Index)>& execute,
-                      const std::function<std::optional<Index>(Index)>& completed) {
+                      const std::function<std::optional<Index>(Index)>& completed, const Announce& announce) {
   const Communicator comm = parent.duplicate();
   Dispenser dispenser(count, completed);
   std::exception_ptr server_failure;
@@ -88,10 +95,18 @@ QueueReport run_queue(const Communicator& parent, Index count, const std::functi
   const Stopwatch total;
   QueueReport report;
   std::exception_ptr failure;
+  const std::size_t most_held = announce ? 2 : 1;
+  std::deque<Index> held;
   Index finished = no_task;
   while (true) {
-    const Index task = comm.root() ? dispenser.next(finished) : ask(comm, finished);
-    if (task == no_task) break;
+    const Index given = comm.root() ? dispenser.next(finished) : ask(comm, finished);
+    finished = no_task;
+    if (given >= 0) held.push_back(given);
+    if (given == stopped || held.empty()) break;
+    if (given != no_task && held.size() < most_held) continue;
+    const Index task = held.front();
+    held.pop_front();
+    if (!held.empty()) announce(held.front());
     const Stopwatch busy;
     try {
       interrupt::check();

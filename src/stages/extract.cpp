@@ -4,16 +4,15 @@
 #include <filesystem>
 #include <optional>
 
+#include "ahead.hpp"
+#include "chunk_stimulus.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/core/progress.hpp"
-#include "cinecortex/dataset/movie.hpp"
-#include "cinecortex/dataset/transcript.hpp"
 #include "cinecortex/io/hdf5.hpp"
 #include "cinecortex/io/npy.hpp"
 #include "cinecortex/parallel/work_queue.hpp"
 #include "cinecortex/stages/stages.hpp"
 #include "extraction_balance.hpp"
-#include "extraction_plan.hpp"
 #include "timed_stage.hpp"
 
 namespace cinecortex::stages {
@@ -21,61 +20,42 @@ namespace {
 
 using models::Needs;
 
-/// A run's movie, sound and words, opened when first wanted and kept while chunks of the same run follow.
-class OpenRun {
- public:
-  OpenRun(const dataset::Run& run, int threads) : run_(run), threads_(threads) {}
-  const dataset::Run& run() const { return run_; }
-
-  dataset::Movie& movie() {
-    if (!movie_) movie_ = std::make_unique<dataset::Movie>(run_.movie, threads_);
-    return *movie_;
-  }
-  const AudioTrack& audio() {
-    if (!audio_) audio_ = movie().audio();
-    return *audio_;
-  }
-  const Transcript& transcript() {
-    if (!transcript_) transcript_ = dataset::read_transcript(run_.transcript);
-    return *transcript_;
-  }
-
- private:
-  const dataset::Run& run_;
-  int threads_;
-  std::unique_ptr<dataset::Movie> movie_;
-  std::optional<AudioTrack> audio_;
-  std::optional<Transcript> transcript_;
-};
-
 /// Does the tasks of an extraction plan on one rank.
 class Worker {
  public:
   Worker(const ExtractionPlan& plan, const Config& config, const Outputs& outputs,
          const parallel::Communicator& self)
-      : plan_(plan), config_(config), outputs_(outputs), self_(self) {}
+      : plan_(plan),
+        config_(config),
+        outputs_(outputs),
+        self_(self),
+        reader_(plan, config.runtime.threads),
+        stimuli_([this](Index number) { return reader_.read(*chunk_task(number)); }) {}
 
-  void extract(const ExtractionTask& task) {
-    const RunWork& work = plan_.work[task.work];
-    if (!open_ || &open_->run() != work.run) open_.emplace(*work.run, config_.runtime.threads);
-    const auto parts = wanted(work, task.rows);
+  /// What execute() will get after the next task: it is read while that one is computed.
+  void announce(Index number) {
+    if (chunk_task(number) != nullptr) stimuli_.announce(number);
+  }
 
-    std::vector<FrameRequest> requests;
-    std::vector<std::optional<std::size_t>> answer(parts.size());
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      const auto& group = plan_.groups[parts[i]->group];
-      if (auto request = group.extractor->frame_request(work.info, clip(task.rows, *parts[i]))) {
-        answer[i] = requests.size();
-        requests.push_back(std::move(*request));
-      }
+  /// @param number  of the plan's tasks, or their count plus a run's number: its join
+  void execute(Index number) {
+    if (number >= std::ssize(plan_.tasks))
+      return join(plan_.work[static_cast<std::size_t>(number) - plan_.tasks.size()]);
+    const RunWork& work = plan_.work[plan_.tasks[static_cast<std::size_t>(number)].work];
+    if (chunk_task(number) == nullptr) return join(work);
+    auto stimulus = stimuli_.take(number);
+    for (auto& part : stimulus.parts) {
+      compute(work, stimulus, part);
+      part.frames.reset();
     }
-    std::vector<FrameStack> frames;
-    if (!requests.empty()) frames = open_->movie().frames(requests);
+  }
 
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      compute(work, *parts[i], clip(task.rows, *parts[i]), answer[i] ? &frames[*answer[i]] : nullptr);
-      if (answer[i]) frames[*answer[i]] = {};
-    }
+ private:
+  /// Null for the join of a run.
+  const ExtractionTask* chunk_task(Index number) const {
+    if (number >= std::ssize(plan_.tasks)) return nullptr;
+    const auto& task = plan_.tasks[static_cast<std::size_t>(number)];
+    return task.rows.empty() ? nullptr : &task;
   }
 
   /// Puts a run's chunks into its feature files and removes them.
@@ -86,23 +66,15 @@ class Worker {
     }
   }
 
- private:
-  static Range clip(Range rows, const GroupRun& part) { return {rows.begin, std::min(rows.end, part.rows)}; }
-
-  std::vector<const GroupRun*> wanted(const RunWork& work, Range rows) const {
-    std::vector<const GroupRun*> parts;
-    for (const auto& part : work.groups) {
-      if (!part.current && rows.begin < part.rows) parts.push_back(&part);
-    }
-    return parts;
-  }
-
-  void compute(const RunWork& work, const GroupRun& part, Range rows, const FrameStack* frames) {
+  void compute(const RunWork& work, const ChunkStimulus& chunk, const ChunkStimulus::Part& asked) {
+    const GroupRun& part = *asked.group_run;
+    const Range rows = asked.rows;
     const auto& group = plan_.groups[part.group];
     const auto needs = group.extractor->needs();
-    models::Stimulus stimulus{.info = work.info, .frames = frames, .audio = {}, .transcript = {}};
-    if (has(needs, Needs::audio)) stimulus.audio = open_->audio().samples;
-    if (has(needs, Needs::text)) stimulus.transcript = open_->transcript();
+    models::Stimulus stimulus{
+        .info = work.info, .frames = asked.frames ? &*asked.frames : nullptr, .audio = {}, .transcript = {}};
+    if (has(needs, Needs::audio)) stimulus.audio = chunk.audio->samples;
+    if (has(needs, Needs::text)) stimulus.transcript = *chunk.transcript;
     const auto& readings = group.extractor->readings();
     std::vector<MatrixF> outputs(readings.size());
     for (const auto& output : group.outputs) {
@@ -165,7 +137,8 @@ class Worker {
   const Config& config_;
   const Outputs& outputs_;
   const parallel::Communicator& self_;
-  std::optional<OpenRun> open_;
+  StimulusReader reader_;
+  Ahead<ChunkStimulus> stimuli_;  // destroyed first, for its thread uses the rest
 };
 
 /// How many chunks of each run are still to do, for rank 0's queue.
@@ -239,21 +212,17 @@ void extract_missing(const Config& config, const parallel::Communicator& comm, S
   Progress progress("extract", static_cast<double>(count.wanted), "TR",
                     config.runtime.progress && comm.root() && !plan.tasks.empty());
   const auto tasks = static_cast<Index>(plan.tasks.size());
+  const parallel::Announce announce = [&](Index i) { worker.announce(i); };
   const auto report = parallel::run_queue(
-      comm, tasks,
-      [&](Index i) {
-        if (i >= tasks) return worker.join(plan.work[static_cast<std::size_t>(i - tasks)]);
-        const auto& task = plan.tasks[static_cast<std::size_t>(i)];
-        if (task.rows.empty()) return worker.join(plan.work[task.work]);
-        worker.extract(task);
-      },
+      comm, tasks, [&](Index i) { worker.execute(i); },
       [&](Index i) -> std::optional<Index> {
         if (i >= tasks) return std::nullopt;
         const auto& task = plan.tasks[static_cast<std::size_t>(i)];
         count.done += task.rows.size();
         progress.set(static_cast<double>(count.done));
         return countdown.completed(task);
-      });
+      },
+      config.runtime.decode_ahead ? announce : parallel::Announce{});
   progress.finish();
   if (comm.root()) remove_chunks(config, context.outputs);
 

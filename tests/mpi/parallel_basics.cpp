@@ -143,6 +143,47 @@ TEST(WorkQueue, KeepsAFastRankBusyWhileASlowOneWorks) {
   }
 }
 
+TEST(WorkQueue, AnnouncesEachTaskBeforeTheOneInFrontOfItIsDone) {
+  const auto world = Communicator::world();
+  for (const Index count : {0, 1, 3, 50}) {
+    std::vector<std::int64_t> done(static_cast<std::size_t>(2 * count), 0);
+    std::set<Index> announced;
+    Index unannounced = 0;
+    run_queue(
+        world, count,
+        [&](Index task) {
+          ++done[static_cast<std::size_t>(task)];
+          if (!announced.contains(task)) ++unannounced;
+        },
+        [&](Index task) -> std::optional<Index> {
+          if (task < count) return count + task;
+          return std::nullopt;
+        },
+        [&](Index task) {
+          EXPECT_TRUE(announced.insert(task).second) << task;
+          EXPECT_TRUE(task >= count || done[static_cast<std::size_t>(task)] == 0) << task;
+        });
+    EXPECT_LE(unannounced, 2) << "the first, and what follows the last";
+    world.sum(std::span(done));
+    for (const auto times : done) EXPECT_EQ(times, 1) << "of " << count;
+  }
+}
+
+TEST(WorkQueue, DropsWhatWasAnnouncedWhereAnotherFails) {
+  const auto world = Communicator::world();
+  std::int64_t executed = 0;
+  EXPECT_THROW(run_queue(
+                   world, 1000,
+                   [&](Index task) {
+                     ++executed;
+                     if (task == 5) throw InputError("run 5 is broken");
+                     std::this_thread::sleep_for(std::chrono::microseconds(200));
+                   },
+                   {}, [](Index) {}),
+               InputError);
+  EXPECT_LT(world.sum(executed), 1000);
+}
+
 TEST(WorkQueue, AFailureStopsEveryRankWithOneMessage) {
   const auto world = Communicator::world();
   Index executed = 0;

@@ -115,7 +115,9 @@ struct Runtime {
   bool force = false;          ///< redo what is there
   bool progress = true;        ///< bars on stderr (rank 0)
   Index chunk_tr = 64;         ///< TRs of one extraction task
-  double memory_bytes = 0;     ///< most that this rank may hold, everything included
+  bool decode_ahead =
+      false;                ///< read a chunk's movie on a thread of its own while the one before is computed
+  double memory_bytes = 0;  ///< most that this rank may hold, everything included
   SweepPart sweep_part;
   std::string program = "{}";  ///< what runs, as a JSON object (version, commit, libraries), for the manifest
 };

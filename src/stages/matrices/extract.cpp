@@ -4,7 +4,7 @@
 #include <memory>
 #include <optional>
 
-#include "outputs.hpp"
+#include "ahead.hpp"
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/dataset/movie.hpp"
@@ -13,6 +13,7 @@
 #include "cinecortex/parallel/agree.hpp"
 #include "cinecortex/parallel/work_queue.hpp"
 #include "inputs.hpp"
+#include "outputs.hpp"
 
 namespace cinecortex::stages::matrices {
 namespace {
@@ -51,17 +52,20 @@ class SingleRun {
   std::string identity() const { return extractor_->identity(); }
   const std::string& run() const { return info_.run; }
 
-  MatrixF extract(Range rows) {
-    models::Stimulus stimulus{.info = info_, .frames = nullptr, .audio = {}, .transcript = transcript_};
-    std::vector<FrameStack> frames;
-    if (const auto request = extractor_->frame_request(info_, rows)) {
-      frames = movie_->frames(std::span(&*request, 1));
-      stimulus.frames = &frames.front();
-    }
-    if (has(extractor_->needs(), Needs::audio)) {
-      if (!audio_) audio_ = movie_->audio();
-      stimulus.audio = audio_->samples;
-    }
+  using Frames = std::optional<FrameStack>;
+
+  /// Decodes what extract() needs. One call at a time, from any thread.
+  Frames read(Range rows) {
+    if (has(extractor_->needs(), Needs::audio) && !audio_) audio_ = movie_->audio();
+    const auto request = extractor_->frame_request(info_, rows);
+    return request ? Frames(std::move(movie_->frames(std::span(&*request, 1)).front())) : std::nullopt;
+  }
+
+  /// @param frames  of read(rows)
+  MatrixF extract(Range rows, const Frames& frames) {
+    models::Stimulus stimulus{
+        .info = info_, .frames = frames ? &*frames : nullptr, .audio = {}, .transcript = transcript_};
+    if (audio_) stimulus.audio = audio_->samples;
     std::vector<MatrixF> outputs(extractor_->readings().size());
     outputs[reading_].resize(rows.size(), reading().width);
     extractor_->extract(stimulus, rows, outputs);
@@ -108,18 +112,24 @@ struct Chunk {
 std::vector<Chunk> extract_chunks(SingleRun& run, const Runtime& runtime,
                                   const parallel::Communicator& comm) {
   const Index length = runtime.chunk_tr;
+  const auto rows_of = [&](Index task) {
+    return Range{task * length, std::min((task + 1) * length, run.rows())};
+  };
+  Ahead<SingleRun::Frames> frames([&](Index task) { return run.read(rows_of(task)); });
   std::vector<Chunk> mine;
+  const parallel::Announce announce = [&](Index task) { frames.announce(task); };
   Progress progress("extract", static_cast<double>(run.rows()), "TR", runtime.progress && comm.root());
   parallel::run_queue(
       comm, (run.rows() + length - 1) / length,
       [&](Index task) {
-        const Range rows{task * length, std::min((task + 1) * length, run.rows())};
-        mine.push_back({rows.begin, run.extract(rows)});
+        const auto decoded = frames.take(task);
+        mine.push_back({rows_of(task).begin, run.extract(rows_of(task), decoded)});
       },
       [&](Index) -> std::optional<Index> {
         progress.add(static_cast<double>(length));
         return std::nullopt;
-      });
+      },
+      runtime.decode_ahead ? announce : parallel::Announce{});
   return mine;
 }
 
