@@ -84,12 +84,10 @@ struct Network::Parts {
                 Decoder::Head::none),
         type(config.placement.type) {}
 
-  /// States of the wanted layers for the tokens from `from` on, each [tokens, width].
-  struct States {
-    Index from = 0;
-    std::vector<at::Tensor> layers;
-  };
-  States read(const Prompt& prompt, const at::Tensor& pictures, const std::vector<Index>& layers);
+  /// States of the wanted layers at the tokens of some ranges, one range after the other, each [tokens, width]. The last layer
+  /// answers for these tokens only.
+  std::vector<at::Tensor> read(const Prompt& prompt, const at::Tensor& pictures,
+                               const std::vector<Index>& layers, const std::vector<Range>& ranges);
   Index shared_tokens(const Prompt& prompt) const;
 };
 
@@ -100,8 +98,9 @@ Index Network::Parts::shared_tokens(const Prompt& prompt) const {
   return std::mismatch(prompt.ids.begin(), end, seen.begin()).first - prompt.ids.begin();
 }
 
-Network::Parts::States Network::Parts::read(const Prompt& prompt, const at::Tensor& pictures,
-                                            const std::vector<Index>& layers) {
+std::vector<at::Tensor> Network::Parts::read(const Prompt& prompt, const at::Tensor& pictures,
+                                             const std::vector<Index>& layers,
+                                             const std::vector<Range>& ranges) {
   const Index from = shared_tokens(prompt), count = shape.image_tokens();
   cache.truncate(from);
   seen.clear();  // until the pass has come through
@@ -111,11 +110,13 @@ Network::Parts::States Network::Parts::read(const Prompt& prompt, const at::Tens
   for (std::size_t i = 0; i < prompt.pictures.size(); ++i) {
     embeddings.narrow(0, prompt.pictures[i] - from, count).copy_(pictures[static_cast<Index>(i)]);
   }
-  States states{.from = from, .layers = {}};
-  const auto found = decoder.hidden_states(
+  std::vector<at::Tensor> wanted;
+  for (const Range& range : ranges)
+    wanted.push_back(at::arange(range.begin - from, range.end - from, at::kLong));
+  auto states = decoder.hidden_states(
       {.embeddings = embeddings.unsqueeze(0), .cache = &cache, .positions = {}, .visible = {}},
-      {.layers = layers, .tokens = {}});
-  for (const auto& layer : found) states.layers.push_back(layer.squeeze(0));
+      {.layers = layers, .tokens = at::cat(wanted).unsqueeze(0)});
+  for (auto& layer : states) layer = layer.squeeze(0);
   seen.assign(prompt.ids.begin(), prompt.ids.begin() + prompt.pictures.front() - 1);
   return states;
 }
@@ -183,19 +184,24 @@ void Network::run(std::span<const Prompt> prompts, const std::uint8_t* rgb, cons
   };
   for (Index row = 0; row < std::ssize(prompts); ++row) {
     const Prompt& prompt = prompts[static_cast<std::size_t>(row)];
-    const auto states = parts_->read(prompt, image_tokens[row], wanted);
-    const at::Tensor& norm = states.layers.back();
-    for (Index i = 0; i < pictures && outputs.img.size() > 0; ++i) {
-      const Index begin = prompt.pictures[static_cast<std::size_t>(i)] - states.from;
-      put(mean_of(norm, {begin, begin + this->image_tokens()}), outputs.img, row, i * width());
+    const bool img = outputs.img.size() > 0, text = outputs.text.size() > 0;
+    std::vector<Range> ranges;
+    for (Index i = 0; i < pictures && img; ++i) {
+      const Index begin = prompt.pictures[static_cast<std::size_t>(i)];
+      ranges.push_back({begin, begin + this->image_tokens()});
     }
-    if (outputs.text.size() == 0) continue;
-    const Range own{std::max(prompt.own.begin, prompt.own.end - tokens) - states.from,
-                    prompt.own.end - states.from};
+    if (text) ranges.push_back({std::max(prompt.own.begin, prompt.own.end - tokens), prompt.own.end});
+    const auto states = parts_->read(prompt, image_tokens[row], wanted, ranges);
+    const at::Tensor& norm = states.back();
+    for (Index i = 0; i < pictures && img; ++i) {
+      put(mean_of(norm, {i * this->image_tokens(), (i + 1) * this->image_tokens()}), outputs.img, row,
+          i * width());
+    }
+    if (!text) continue;
+    const Range own{norm.size(0) - ranges.back().size(), norm.size(0)};
     put(mean_of(norm, own), outputs.text, row);
     for (std::size_t i = 0; i < layers.size(); ++i) {
-      put(mean_of(states.layers[place(layers[i] + 1)], own), outputs.text, row,
-          static_cast<Index>(i + 1) * width());
+      put(mean_of(states[place(layers[i] + 1)], own), outputs.text, row, static_cast<Index>(i + 1) * width());
     }
   }
 }
