@@ -1,7 +1,7 @@
 // Each statistical kernel alone, on one rank, beside what a plain matrix product reaches at the same moment.
 #include "benchmark_main.hpp"
+#include "cinecortex/encoding/held_out.hpp"
 #include "cinecortex/encoding/ridge.hpp"
-#include "cinecortex/encoding/ridge_path.hpp"
 #include "cinecortex/linalg/product_sum.hpp"
 #include "k_fold.hpp"
 #include "leave_one_out.hpp"
@@ -121,9 +121,8 @@ struct Prepared {
     encoding::Fold all;
     for (Index block = 0; block < x.blocks(); ++block) all.push_back({0, x.rows(block)});
     auto parts = encoding::fold_statistics(problem, x, {all}, {.gram = true, .single = true});
-    const auto statistics = encoding::centre(std::move(parts[0]));
-    form = std::make_unique<encoding::PrimalForm>(x, statistics, true, world);
-    projected = form->project(statistics);
+    form = std::make_unique<encoding::PrimalForm>(x, encoding::centre(parts[0]), true, world);
+    projected = form->project(parts[0]);
   }
   template <class Source>
   static Source& kept(Source& source) {
@@ -183,14 +182,16 @@ void held_out_scores(benchmark::State& state) {
   const encoding::RidgeProblem problem(x, y, world);
   const encoding::Fold one{{0, x.rows(0)}, {0, 0}}, other{{0, 0}, {0, x.rows(1)}};
   const auto parts = encoding::fold_statistics(problem, x, {one, other}, {.gram = true, .single = true});
-  const encoding::RidgePath path(encoding::centre(parts[0]));
+  const auto train = encoding::centre(parts[0]);
+  const encoding::RidgeAxes axes(train, linalg::eigh(train.gram));
+  const auto train_of = [&](Range some) { return train.of_targets(some); };
   const auto alphas = encoding::default_alphas();
-  const auto first = encoding::held_out(path, parts[1], alphas);
+  const auto first = encoding::held_out(axes, train_of, parts[1], alphas);
   // G of the held-out rows in the fit's axes, and one product of it for each term.
   const double flops = 4.0 * real(p) * real(p) * real(p) +
                        2.0 * real(p) * real(p) * real(targets) * (1.0 + real(first.products));
   time_against_gemm<double>(state, flops, [&] {
-    const auto again = encoding::held_out(path, parts[1], alphas);
+    const auto again = encoding::held_out(axes, train_of, parts[1], alphas);
     benchmark::DoNotOptimize(again.r.data());
   });
   state.counters["products"] = real(first.products);

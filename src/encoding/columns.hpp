@@ -1,7 +1,9 @@
 #pragma once
+#include <algorithm>
 #include <span>
 
 #include "cinecortex/core/types.hpp"
+#include "cinecortex/parallel/threads.hpp"
 
 /// Small tools that the statistics share.   Collective: no, all of them.
 namespace cinecortex::encoding {
@@ -10,31 +12,48 @@ namespace cinecortex::encoding {
 /// @pre at least one row
 VectorD column_means(const ConstViewD& values);
 
+/// fn(strip) for strips of `columns`, by several threads: wide enough to stream, narrow enough that sums stay in cache.
+template <class Fn>
+void for_each_strip(Index columns, Fn&& fn) {
+  constexpr Index strip = 512;
+  parallel::for_each_in_threads((columns + strip - 1) / strip, [&](Index i) {
+    fn(Range{i * strip, std::min((i + 1) * strip, columns)});
+  });
+}
+
 /// Every row less `shift`, in the rows' own precision.
 template <class Scalar>
 void subtract_from_rows(Matrix<Scalar>& rows, const VectorD& shift) {
   const Eigen::Matrix<Scalar, 1, Eigen::Dynamic> by = shift.transpose().template cast<Scalar>();
-  for (Index i = 0; i < rows.rows(); ++i) rows.row(i) -= by;
+  for_each_strip(rows.cols(), [&](Range some) {
+    for (Index i = 0; i < rows.rows(); ++i) {
+      rows.row(i).segment(some.begin, some.size()) -= by.segment(some.begin, some.size());
+    }
+  });
 }
 
 /// Adds the columns' sums, and their sums of squares, in float64. Row by row, as they lie in memory.
 template <class Rows>
 void add_column_sums(const Rows& rows, VectorD& sums) {
-  for (Index i = 0; i < rows.rows(); ++i) {
-    const auto* values = rows.row(i).data();
-    for (Index j = 0; j < rows.cols(); ++j) sums[j] += static_cast<double>(values[j]);
-  }
+  for_each_strip(rows.cols(), [&](Range some) {
+    for (Index i = 0; i < rows.rows(); ++i) {
+      const auto* values = rows.row(i).data();
+      for (Index j = some.begin; j < some.end; ++j) sums[j] += static_cast<double>(values[j]);
+    }
+  });
 }
 template <class Rows>
 void add_column_sums(const Rows& rows, VectorD& sums, VectorD& squares) {
-  for (Index i = 0; i < rows.rows(); ++i) {
-    const auto* values = rows.row(i).data();
-    for (Index j = 0; j < rows.cols(); ++j) {
-      const auto value = static_cast<double>(values[j]);
-      sums[j] += value;
-      squares[j] += value * value;
+  for_each_strip(rows.cols(), [&](Range some) {
+    for (Index i = 0; i < rows.rows(); ++i) {
+      const auto* values = rows.row(i).data();
+      for (Index j = some.begin; j < some.end; ++j) {
+        const auto value = static_cast<double>(values[j]);
+        sums[j] += value;
+        squares[j] += value * value;
+      }
     }
-  }
+  });
 }
 
 /// How many of a Gram matrix's ascending eigenvalues count: those above λ_max · max(n, p) · eps, and at most

@@ -9,9 +9,11 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
+#include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/core/log.hpp"
-#include "cinecortex/encoding/ridge_path.hpp"
+#include "cinecortex/encoding/held_out.hpp"
 #include "decompose_each.hpp"
 #include "k_fold.hpp"
 #include "leave_group_out.hpp"
@@ -19,6 +21,7 @@
 #include "leave_out.hpp"
 #include "source_views.hpp"
 #include "spectral_form.hpp"
+#include "target_tiles.hpp"
 
 namespace cinecortex::encoding {
 namespace {
@@ -112,20 +115,22 @@ class TurnedRows final : public BlockSource {
   const SpectralForm& form_;
 };
 
-/// λ/(λ+α) ∘ ŷ, each target with its own alpha.
-MatrixD shrink(const SpectralForm& form, MatrixD projection, const VectorD& alpha) {
-  for (Index j = 0; j < form.rank(); ++j) {
-    projection.row(j).array() *= form.values()[j] / (form.values()[j] + alpha.transpose().array());
+/// Sums of the rows of every fold, and of all rows; where there is one fold, only the latter.
+struct FoldSums {
+  FoldSums() = default;
+  explicit FoldSums(std::vector<Statistics> parts) : folds(std::move(parts)) {
+    if (folds.size() == 1) {
+      total = std::move(folds[0]);
+      folds.clear();
+      return;
+    }
+    total = folds[0];
+    for (std::size_t f = 1; f < folds.size(); ++f) total += folds[f];
   }
-  return projection;
-}
 
-Statistics sum_of(std::vector<Statistics>& parts) {
-  if (parts.size() == 1) return std::move(parts[0]);
-  Statistics total = parts[0];
-  for (std::size_t i = 1; i < parts.size(); ++i) total += parts[i];
-  return total;
-}
+  std::vector<Statistics> folds;
+  Statistics total;
+};
 
 /// Fits blocks of targets on one design: what depends on the design alone is made for the first block and kept.
 class Solver {
@@ -145,8 +150,8 @@ class Solver {
     const RidgeProblem problem(x_, y, comm_);
     columns_ = columns;
     const std::vector<Fold> folds = check_blocks(problem);
-    std::vector<Statistics> parts;
-    const ProjectedTargets targets = project(problem, folds, parts);
+    FoldSums sums;
+    const ProjectedTargets targets = project(problem, folds, sums);
 
     RidgeFit fit;
     fit.targets_local = problem.grid().targets_owned();
@@ -154,14 +159,19 @@ class Solver {
     fit.rows = problem.rows();
     fit.form = form_->name();
     fit.cv_name = criterion_.cv_name(options_.measure);
-    fit.cv = evaluate(problem, targets, parts, fit);
+    fit.cv = evaluate(problem, targets, sums, fit);
+    sums = {};
     parallel::agree(comm_, [&] {
       if (!fit.cv.allFinite()) throw NumericalError("ridge: the cross-validation curve is not finite");
     });
     fit.alpha =
         alpha ? VectorD::Constant(fit.cv.cols(), *alpha) : choose_alphas(fit.cv, problem.targets_global());
-    fit.weights = form_->weights(problem, shrink(*form_, targets.projection, fit.alpha));
-    fit.intercept = targets.mean_y - fit.weights.transpose() * form_->mean_x();
+    fit.weights = form_->weights(problem, targets.projection, fit.alpha);
+    fit.intercept = targets.mean_y;
+    for_each_tile(fit.weights.cols(), [&](Range some) {
+      fit.intercept.segment(some.begin, some.size()) -=
+          fit.weights.middleCols(some.begin, some.size()).transpose() * form_->mean_x();
+    });
     return fit;
   }
 
@@ -180,26 +190,26 @@ class Solver {
     return {all};
   }
 
-  ProjectedTargets project(const RidgeProblem& problem, const std::vector<Fold>& folds,
-                           std::vector<Statistics>& parts) {
-    if (problem.columns() <= problem.rows()) return project_primal(problem, folds, parts);
+  ProjectedTargets project(const RidgeProblem& problem, const std::vector<Fold>& folds, FoldSums& sums) {
+    if (problem.columns() <= problem.rows()) return project_primal(problem, folds, sums);
     if (!form_) form_ = std::make_unique<DualForm>(problem);
     const auto& form = static_cast<const DualForm&>(*form_);
     if (criterion_.by_folds()) {
-      parts = fold_statistics(problem, TurnedRows(x_, form), folds,
-                              {.gram = fold_grams_.empty(), .single = false});
+      sums = FoldSums(fold_statistics(problem, TurnedRows(x_, form), folds,
+                                      {.gram = fold_grams_.empty(), .single = false}));
     }
     return form.project(problem);
   }
 
   ProjectedTargets project_primal(const RidgeProblem& problem, const std::vector<Fold>& folds,
-                                  std::vector<Statistics>& parts) {
+                                  FoldSums& sums) {
     const bool first = !form_;
     const bool single = single_ && x_.single_precision() && problem.y().single_precision();
-    parts = sums_of_rows(problem, folds, {.gram = first, .single = single});
-    CentredStatistics total = centre(sum_of(parts));
+    sums = FoldSums(sums_of_rows(problem, folds, {.gram = first, .single = single}));
     if (first) {
-      auto form = std::make_unique<PrimalForm>(x_, total, single, comm_);
+      Statistics design = sums.total.of_targets({});
+      design.gram = criterion_.by_folds() ? sums.total.gram : std::move(sums.total.gram);
+      auto form = std::make_unique<PrimalForm>(x_, centre(std::move(design)), single, comm_);
       if (single && !form->resolved_by_single()) {
         if (comm_.root()) {
           log::info(
@@ -208,11 +218,11 @@ class Solver {
               "float64");
         }
         single_ = false;
-        return project_primal(problem, folds, parts);
+        return project_primal(problem, folds, sums);
       }
       form_ = std::move(form);
     }
-    return static_cast<const PrimalForm&>(*form_).project(total);
+    return static_cast<const PrimalForm&>(*form_).project(sums.total);
   }
 
   std::vector<Statistics> sums_of_rows(const RidgeProblem& problem, const std::vector<Fold>& folds,
@@ -230,8 +240,8 @@ class Solver {
   }
 
   /// The criterion's value for every alpha and target of this rank: [A, t_owned].
-  MatrixD evaluate(const RidgeProblem& problem, const ProjectedTargets& targets,
-                   std::vector<Statistics>& parts, RidgeFit& fit) {
+  MatrixD evaluate(const RidgeProblem& problem, const ProjectedTargets& targets, FoldSums& sums,
+                   RidgeFit& fit) {
     using Kind = Criterion::Kind;
     const auto& alphas = options_.alphas;
     switch (criterion_.kind) {
@@ -252,61 +262,46 @@ class Solver {
       case Kind::leave_one_season_out:
         break;
     }
-    return evaluate_folds(parts);
+    return evaluate_folds(sums);
   }
 
   /// Mean over folds of what the fits on the other folds explain; every fold is decomposed by itself.
-  MatrixD evaluate_folds(std::vector<Statistics>& parts) {
-    const Index at_once =
-        side_by_side(parts[0].columns(), parts[0].targets(), static_cast<double>(cache_bytes_), comm_);
-    if (fold_pairs_.empty()) decompose_folds(parts, at_once);
-    std::vector<MatrixD> scores(parts.size());
+  MatrixD evaluate_folds(FoldSums& sums) {
+    if (fold_pairs_.empty()) decompose_folds(sums);
+    MatrixD mean;
     parallel::agree(comm_, [&] {
-      Statistics total = parts[0];
-      for (std::size_t f = 1; f < parts.size(); ++f) total += parts[f];
-      for_each_of(std::ssize(parts), at_once, [&](Index i) {
-        const auto f = static_cast<std::size_t>(i);
-        Statistics others = total;
-        others -= parts[f];
-        std::swap(parts[f].gram, fold_grams_[f]);
-        HeldOut result =
-            held_out(RidgePath(centre(std::move(others)), fold_pairs_[f]), parts[f], options_.alphas,
-                     form_->single_precision() ? Products::single : Products::whole);
-        std::swap(parts[f].gram, fold_grams_[f]);
-        scores[f] = options_.measure == "r" ? std::move(result.r) : std::move(result.r2);
-      });
+      for (std::size_t f = 0; f < sums.folds.size(); ++f) {
+        interrupt::check();
+        std::swap(sums.folds[f].gram, fold_grams_[f]);
+        const HeldOut result = fold_scores(sums.total, sums.folds[f], fold_pairs_[f]);
+        std::swap(sums.folds[f].gram, fold_grams_[f]);
+        const MatrixD& scores = options_.measure == "r" ? result.r : result.r2;
+        mean = f == 0 ? scores : MatrixD(mean + scores);
+      }
     });
-    MatrixD mean = scores[0];
-    for (std::size_t f = 1; f < scores.size(); ++f) mean += scores[f];
-    return mean / static_cast<double>(parts.size());
+    return mean / static_cast<double>(sums.folds.size());
   }
 
-  /// Leaves `parts` without Gram matrices.
-  void decompose_folds(std::vector<Statistics>& parts, Index at_once) {
-    Statistics total = {.shift_x = parts[0].shift_x, .sum_x = VectorD::Zero(parts[0].columns())};
-    for (auto& part : parts) {
-      total.rows += part.rows;
-      total.sum_x += part.sum_x;
-      fold_grams_.push_back(std::move(part.gram));
-      part.gram = {};
-    }
-    total.gram = fold_grams_[0];
-    for (std::size_t f = 1; f < parts.size(); ++f) total.gram += fold_grams_[f];
+  HeldOut fold_scores(const Statistics& total, const Statistics& fold,
+                      const linalg::EigenPairs& pairs) const {
+    return held_out(
+        RidgeAxes(centred_rest(total, fold, {}), pairs),
+        [&](Range targets) { return centred_rest(total, fold, targets); }, fold, options_.alphas,
+        form_->single_precision() ? Products::single : Products::whole);
+  }
+
+  /// Takes the folds' Gram matrices, which further blocks of targets need too.
+  void decompose_folds(FoldSums& sums) {
+    auto& folds = sums.folds;
+    const Index columns = folds[0].columns();
+    const Index at_once = side_by_side(columns, folds[0].targets(), static_cast<double>(cache_bytes_), comm_);
     decompose_each(
-        std::ssize(parts), parts[0].columns(), at_once,
-        [&](Index i) {
-          const auto f = static_cast<std::size_t>(i);
-          return centre({.rows = total.rows - parts[f].rows,
-                         .shift_x = total.shift_x,
-                         .sum_x = total.sum_x - parts[f].sum_x,
-                         .gram = total.gram - fold_grams_[f],
-                         .cross = MatrixD(total.columns(), 0)})
-              .gram;
-        },
-        comm_,
+        std::ssize(folds), columns, at_once,
+        [&](Index i) { return centred_gram_of_rest(sums.total, folds[static_cast<std::size_t>(i)]); }, comm_,
         [&](Index, std::vector<linalg::EigenPairs> pairs) {
           for (auto& each : pairs) fold_pairs_.push_back(std::move(each));
         });
+    for (auto& fold : folds) fold_grams_.push_back(std::exchange(fold.gram, {}));
   }
 
   /// One alpha for each of this rank's targets.   Collective: over comm_.

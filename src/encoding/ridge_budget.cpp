@@ -33,7 +33,7 @@ double bytes_with(const RidgeShape& s, double targets_at_once, double cache) {
   const auto folds = static_cast<double>(s.folds);
   const double sums = (12.0 * column + 16.0 * owned) * p * folds;
   const double solve =
-      (24.0 * owned + 16.0 * column) * p + (s.folds > 1 ? 8.0 * owned * p * (folds + 10) : 0.0);
+      (24.0 * owned + 16.0 * column) * p + (s.folds > 1 ? 8.0 * owned * p * (folds + 4) : 0.0);
   constexpr double pass_rows = 1536;
   const double number = s.single ? 4.0 : 8.0;
   const double rows = number * (3.0 * static_cast<double>(s.block_rows) + pass_rows) *

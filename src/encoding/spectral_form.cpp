@@ -2,6 +2,7 @@
 
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/linalg/distributed_eigen.hpp"
+#include "target_tiles.hpp"
 
 namespace cinecortex::encoding {
 namespace {
@@ -28,6 +29,14 @@ VectorD estimate_mean_y(const RidgeProblem& problem) {
   });
   axis.broadcast(numbers(mean));
   return mean;
+}
+
+/// λ/(λ+α) ∘ ŷ, each target with its own alpha.
+MatrixD shrink(const VectorD& values, MatrixD projection, const VectorD& alpha) {
+  for (Index j = 0; j < values.size(); ++j) {
+    projection.row(j).array() *= values[j] / (values[j] + alpha.transpose().array());
+  }
+  return projection;
 }
 
 template <class Scalar>
@@ -83,17 +92,26 @@ MatrixF PrimalForm::left_vectors_single(Index block) const {
   return vectors;
 }
 
-MatrixD PrimalForm::weights(const RidgeProblem&, const MatrixD& shrunk) const {
-  MatrixD result = MatrixD::Zero(basis_.rows(), shrunk.cols());
-  gemm(false, false, 1.0, basis_, shrunk, 0.0, result);
+MatrixD PrimalForm::weights(const RidgeProblem&, const MatrixD& projection, const VectorD& alpha) const {
+  MatrixD result(basis_.rows(), projection.cols());
+  for_each_tile(projection.cols(), [&](Range some) {
+    const MatrixD fits = shrink(values_, projection.middleCols(some.begin, some.size()),
+                                alpha.segment(some.begin, some.size()));
+    gemm(false, false, 1.0, basis_, fits, 0.0, result.middleCols(some.begin, some.size()));
+  });
   return result;
 }
 
-ProjectedTargets PrimalForm::project(const CentredStatistics& statistics) const {
-  ProjectedTargets targets{MatrixD::Zero(rank(), statistics.cross.cols()), statistics.mean_y,
-                           statistics.squares_y};
-  gemm(true, false, 1.0, basis_, statistics.cross, 0.0, targets.projection);
-  return targets;
+ProjectedTargets PrimalForm::project(const Statistics& statistics) const {
+  const Index targets = statistics.targets();
+  ProjectedTargets all{MatrixD(rank(), targets), VectorD(targets), VectorD(targets)};
+  for_each_tile(targets, [&](Range some) {
+    const CentredStatistics centred = centre(statistics.of_targets(some));
+    gemm(true, false, 1.0, basis_, centred.cross, 0.0, all.projection.middleCols(some.begin, some.size()));
+    all.mean_y.segment(some.begin, some.size()) = centred.mean_y;
+    all.squares_y.segment(some.begin, some.size()) = centred.squares_y;
+  });
+  return all;
 }
 
 DualForm::DualForm(const RidgeProblem& problem) {
@@ -111,8 +129,10 @@ MatrixD DualForm::left_vectors(Index block) const {
   return vectors_.middleRows(rows.begin, rows.size());
 }
 
-MatrixD DualForm::weights(const RidgeProblem& problem, const MatrixD& shrunk) const {
-  const MatrixD scaled = values_.cwiseInverse().asDiagonal() * gather_columns(shrunk, problem);
+MatrixD DualForm::weights(const RidgeProblem& problem, const MatrixD& projection,
+                          const VectorD& alpha) const {
+  const MatrixD scaled =
+      values_.cwiseInverse().asDiagonal() * gather_columns(shrink(values_, projection, alpha), problem);
   MatrixD all = MatrixD::Zero(problem.columns(), problem.targets_local());
   problem.stream([&](Index block) {
     MatrixD coefficients = MatrixD::Zero(problem.rows(block), problem.targets_local());

@@ -22,10 +22,11 @@ class SpectralForm {
   /// Whether float32 rows of U are as good as the data allow.
   virtual bool single_precision() const = 0;
 
-  /// X̃ᵀ U Λ⁻¹ f: weights [p, t_owned] of this rank's own targets from their shrunk projections.
-  /// @param shrunk  [r, t_owned] λ/(λ+α) ∘ ŷ
+  /// X̃ᵀ U Λ⁻¹ (λ/(λ+α) ∘ ŷ): weights [p, t_owned] of this rank's own targets.
+  /// @param projection  ŷ [r, t_owned]    @param alpha  [t_owned], each target's own
   /// Collective: over the problem's communicator.
-  virtual MatrixD weights(const RidgeProblem& problem, const MatrixD& shrunk) const = 0;
+  virtual MatrixD weights(const RidgeProblem& problem, const MatrixD& projection,
+                          const VectorD& alpha) const = 0;
 
   Index rank() const noexcept { return values_.size(); }      ///< r
   const VectorD& values() const noexcept { return values_; }  ///< λ [r], ascending, all positive
@@ -54,8 +55,10 @@ class PrimalForm final : public SpectralForm {
   MatrixD left_vectors(Index block) const override;
   MatrixF left_vectors_single(Index block) const override;
   bool single_precision() const override { return single_; }
-  MatrixD weights(const RidgeProblem& problem, const MatrixD& shrunk) const override;
-  ProjectedTargets project(const CentredStatistics& statistics) const;  ///< Collective: no.
+  MatrixD weights(const RidgeProblem& problem, const MatrixD& projection,
+                  const VectorD& alpha) const override;
+  /// @param statistics  of the same rows, without the Gram matrix or with it    Collective: no.
+  ProjectedTargets project(const Statistics& statistics) const;
   /// Whether sums of float32 products resolve the smallest direction: their rounding is some 1e-8 of the largest.
   bool resolved_by_single() const;
 
@@ -76,7 +79,8 @@ class DualForm final : public SpectralForm {
   MatrixD left_vectors(Index block) const override;
   MatrixF left_vectors_single(Index block) const override { return left_vectors(block).cast<float>(); }
   bool single_precision() const override { return false; }
-  MatrixD weights(const RidgeProblem& problem, const MatrixD& shrunk) const override;
+  MatrixD weights(const RidgeProblem& problem, const MatrixD& projection,
+                  const VectorD& alpha) const override;
   /// Reads y once.   Collective: over the problem's communicator.
   ProjectedTargets project(const RidgeProblem& problem) const;
 

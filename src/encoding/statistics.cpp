@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cinecortex/core/error.hpp"
+#include "columns.hpp"
 
 namespace cinecortex::encoding {
 namespace {
@@ -27,7 +28,9 @@ Statistics& Statistics::operator+=(const Statistics& other) {
   sum_y += other.sum_y;
   squares_y += other.squares_y;
   gram += other.gram;
-  cross += other.cross;
+  for_each_strip(targets(), [&](Range some) {
+    cross.middleCols(some.begin, some.size()) += other.cross.middleCols(some.begin, some.size());
+  });
   return *this;
 }
 
@@ -51,6 +54,46 @@ Statistics Statistics::select(std::span<const Index> columns) const {
           .squares_y = squares_y,
           .gram = gram(columns, columns),
           .cross = cross(columns, Eigen::all)};
+}
+
+Statistics Statistics::of_targets(Range targets) const {
+  return {.rows = rows,
+          .shift_x = shift_x,
+          .shift_y = shift_y.segment(targets.begin, targets.size()),
+          .sum_x = sum_x,
+          .sum_y = sum_y.segment(targets.begin, targets.size()),
+          .squares_y = squares_y.segment(targets.begin, targets.size()),
+          .gram = {},
+          .cross = cross.middleCols(targets.begin, targets.size())};
+}
+
+CentredStatistics CentredStatistics::of_targets(Range targets) const {
+  return {.rows = rows,
+          .mean_x = mean_x,
+          .mean_y = mean_y.segment(targets.begin, targets.size()),
+          .squares_y = squares_y.segment(targets.begin, targets.size()),
+          .gram = {},
+          .cross = cross.middleCols(targets.begin, targets.size())};
+}
+
+CentredStatistics centred_rest(const Statistics& whole, const Statistics& part, Range targets) {
+  const Index begin = targets.begin, size = targets.size();
+  return centre({.rows = whole.rows - part.rows,
+                 .shift_x = whole.shift_x,
+                 .shift_y = whole.shift_y.segment(begin, size),
+                 .sum_x = whole.sum_x - part.sum_x,
+                 .sum_y = whole.sum_y.segment(begin, size) - part.sum_y.segment(begin, size),
+                 .squares_y = whole.squares_y.segment(begin, size) - part.squares_y.segment(begin, size),
+                 .gram = {},
+                 .cross = whole.cross.middleCols(begin, size) - part.cross.middleCols(begin, size)});
+}
+
+MatrixD centred_gram_of_rest(const Statistics& whole, const Statistics& part) {
+  CentredStatistics rest = centred_rest(whole, part, {});
+  rest.gram = whole.gram - part.gram;
+  const VectorD from_shift = rest.mean_x - whole.shift_x;
+  rest.gram.noalias() -= (static_cast<double>(rest.rows) * from_shift) * from_shift.transpose();
+  return std::move(rest.gram);
 }
 
 CentredStatistics centre(Statistics statistics) {

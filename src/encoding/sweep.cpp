@@ -15,7 +15,7 @@
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/core/log.hpp"
-#include "cinecortex/encoding/ridge_path.hpp"
+#include "cinecortex/encoding/held_out.hpp"
 #include "cinecortex/parallel/agree.hpp"
 #include "columns.hpp"
 #include "decompose_each.hpp"
@@ -31,44 +31,12 @@ constexpr double most_bytes = 1 << 30;
 struct Assembled {
   std::vector<Statistics> groups;
   Statistics total;
-
-  MatrixD gram_without(std::size_t group) const {
-    Statistics train = rest_of(group);
-    train.gram = total.gram - groups[group].gram;
-    train.shift_y = train.sum_y = train.squares_y = VectorD(0);
-    train.cross = MatrixD(train.columns(), 0);
-    return centre(std::move(train)).gram;
-  }
-  /// All but the Gram matrix, whose eigenpairs take its place.
-  CentredStatistics targets_without(std::size_t group) const {
-    Statistics train = rest_of(group);
-    train.cross = total.cross - groups[group].cross;
-    return centre(std::move(train));
-  }
-
- private:
-  Statistics rest_of(std::size_t group) const {
-    const Statistics& left_out = groups[group];
-    return {.rows = total.rows - left_out.rows,
-            .shift_x = total.shift_x,
-            .shift_y = total.shift_y,
-            .sum_x = total.sum_x - left_out.sum_x,
-            .sum_y = total.sum_y - left_out.sum_y,
-            .squares_y = total.squares_y - left_out.squares_y,
-            .gram = {},
-            .cross = {}};
-  }
 };
 
 /// One fit: a point with one group left out.
 struct Task {
   std::size_t point, group;
 };
-
-bool resolved_by_single(const RidgePath& path, Index columns) {
-  constexpr double least = 1e-6;
-  return path.rank() == columns && path.values()[0] >= least * path.values()[columns - 1];
-}
 
 /// Sums over folds of what a point reached at every alpha.
 struct Curves {
@@ -142,7 +110,7 @@ class Sweeper {
   MatrixD gram_of(const Task& task) {
     const auto all = assembled(task.point);
     if (all->groups[task.group].rows == 0 || curves_[task.point].left_out) return {};
-    return all->gram_without(task.group);
+    return centred_gram_of_rest(all->total, all->groups[task.group]);
   }
 
   /// Adds what the tasks' fits reach on their held-out groups to their points' curves.
@@ -162,11 +130,13 @@ class Sweeper {
   std::optional<HeldOut> held_out_of(const Task& task, const linalg::EigenPairs& pairs) {
     if (pairs.values.size() == 0) return {};
     const auto all = assembled(task.point);
-    const RidgePath path(all->targets_without(task.group), pairs);
+    const Statistics& group = all->groups[task.group];
+    const RidgeAxes axes(centred_rest(all->total, group, {}), pairs);
     const bool single = options_.only_resolved_by_single;
-    if (single && !resolved_by_single(path, points_[task.point].columns())) return {};
-    return held_out(path, all->groups[task.group], options_.alphas,
-                    single ? Products::single : Products::whole);
+    if (single && !axes.resolved_by_single()) return {};
+    return held_out(
+        axes, [&](Range targets) { return centred_rest(all->total, group, targets); }, group, options_.alphas,
+        single ? Products::single : Products::whole);
   }
 
   void add(const Task& task, const std::optional<HeldOut>& result) {

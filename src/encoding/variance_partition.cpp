@@ -9,7 +9,7 @@
 
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/core/interrupt.hpp"
-#include "cinecortex/encoding/ridge_path.hpp"
+#include "cinecortex/encoding/held_out.hpp"
 #include "cinecortex/linalg/distributed_eigen.hpp"
 #include "cinecortex/parallel/agree.hpp"
 #include "columns.hpp"
@@ -126,7 +126,10 @@ class SubsetFitter {
   void evaluate(std::size_t task, const linalg::EigenPairs& pairs) {
     const bool final = task == folds_.size();
     const Statistics test = (final ? held_out_ : folds_[task]).select(columns_);
-    HeldOut result = encoding::held_out(RidgePath(training(task), pairs), test, options_.alphas);
+    const CentredStatistics train = training(task);
+    HeldOut result = encoding::held_out(
+        RidgeAxes(train, pairs), [&](Range targets) { return train.of_targets(targets); }, test,
+        options_.alphas);
     if (final) {
       final_ = std::move(result);
     } else if (curve_.size() == 0) {

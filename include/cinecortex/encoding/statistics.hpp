@@ -27,6 +27,8 @@ struct Statistics {
   Statistics& operator-=(const Statistics& other);
   /// The same rows, only these columns of x, in this order.
   Statistics select(std::span<const Index> columns) const;
+  /// The same rows, only these targets, and no Gram matrix.
+  Statistics of_targets(Range targets) const;
 };
 
 /// Statistics about the rows' own means: G̃ = XᵀX - n μμᵀ, C̃ = XᵀY - n μ_x μ_yᵀ.
@@ -37,9 +39,18 @@ struct CentredStatistics {
   VectorD squares_y;  ///< [t] ‖ỹ‖², not negative
   MatrixD gram;       ///< [p, p]
   MatrixD cross;      ///< [p, t]
+
+  /// The same rows, only these targets, and no Gram matrix.
+  CentredStatistics of_targets(Range targets) const;
 };
 
 /// @pre statistics.rows ≥ 1
 CentredStatistics centre(Statistics statistics);
+
+/// The rows of `whole` that are not among those of `part`, of some targets: centred, without the Gram matrix.
+/// @pre there are such rows; the shifts are the same
+CentredStatistics centred_rest(const Statistics& whole, const Statistics& part, Range targets);
+/// Their centred Gram matrix [p, p].
+MatrixD centred_gram_of_rest(const Statistics& whole, const Statistics& part);
 
 }  // namespace cinecortex::encoding

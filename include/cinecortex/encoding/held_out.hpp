@@ -1,0 +1,59 @@
+#pragma once
+#include <functional>
+#include <vector>
+
+#include "cinecortex/encoding/statistics.hpp"
+#include "cinecortex/linalg/dense.hpp"
+
+namespace cinecortex::encoding {
+
+/// What ridge fits on the same rows share, whatever their targets and alphas: G̃ = VΛVᵀ, so that with ĉ = VᵀC̃
+/// β(α) = V (Λ+α)⁻¹ ĉ. Directions whose eigenvalue is below λ_max · max(n, p) · eps stay out of the fit for every
+/// alpha; so alpha = 0 is least squares of minimum norm.
+/// Source: mathematics §2.   Collective: no.
+class RidgeAxes {
+ public:
+  /// @param fit    the fitted rows: how many, and mean_x    @param pairs  of their G̃ [p, p]
+  RidgeAxes(const CentredStatistics& fit, const linalg::EigenPairs& pairs);
+
+  Index columns() const noexcept { return vectors_.rows(); }    ///< p
+  Index rank() const noexcept { return values_.size(); }        ///< r
+  const VectorD& values() const noexcept { return values_; }    ///< λ [r], ascending, all positive
+  const MatrixD& vectors() const noexcept { return vectors_; }  ///< V [p, r]
+  const VectorD& mean_x() const noexcept { return mean_x_; }
+  /// Whether sums of float32 products know even the smallest direction: its variance is 1e-6 of the largest or more.
+  bool resolved_by_single() const;
+
+ private:
+  VectorD values_, mean_x_;
+  MatrixD vectors_;
+};
+
+/// How well ridge fits predict rows that they have not seen: everything from those rows' statistics.
+/// With β of an alpha: Σŷ² = βᵀGβ, Σŷy = βᵀC about the held-out means. Source: mathematics §5.
+struct HeldOut {
+  MatrixD r;           ///< [A, t] Pearson r; 0 where truth or prediction is constant
+  MatrixD r2;          ///< [A, t] 1 - SSE/‖y - mean(y)‖², predictions with the fit's intercept
+  MatrixD mse;         ///< [A, t] SSE / rows
+  double error = 0;    ///< bound of the low-rank family's relative error in ŷ (mathematics §3), all alphas
+  Index products = 0;  ///< most products with the held-out Gram matrix that a target needed, at most A
+};
+
+/// How the family's terms are multiplied with the held-out Gram matrix.
+/// - whole: in float64, terms to 1e-9 of every alpha's fitted values.
+/// - single: in float32, terms to 3e-7, for statistics of float32 products: r and R² then have six digits.
+enum class Products { whole, single };
+
+/// The sums that some targets were fitted on, centred; the Gram matrix is left out.
+using TrainOf = std::function<CentredStatistics(Range targets)>;
+
+/// Targets are taken some hundred at a time, by several threads, so that the work happens in the caches and what it
+/// takes is small beside the statistics.
+/// @param train   called from several threads at once
+/// @param test    statistics of the held-out rows, same columns and targets (any shifts)
+/// @param alphas  in any order, not negative
+/// Collective: no.
+HeldOut held_out(const RidgeAxes& axes, const TrainOf& train, const Statistics& test,
+                 const std::vector<double>& alphas, Products products = Products::whole);
+
+}  // namespace cinecortex::encoding

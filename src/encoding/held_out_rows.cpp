@@ -1,0 +1,115 @@
+#include "held_out_rows.hpp"
+
+#include <algorithm>
+
+#include "columns.hpp"
+
+namespace cinecortex::encoding {
+namespace {
+
+using linalg::gemm;
+
+/// G̃ b of the statistics' rows, G̃ never being made.
+MatrixD centred_gram_times(const Statistics& rows, const MatrixD& b) {
+  MatrixD result = MatrixD::Zero(b.rows(), b.cols());
+  gemm(false, false, 1.0, rows.gram, b, 0.0, result);
+  const VectorD rest = rows.sum_x / static_cast<double>(rows.rows);
+  result.noalias() -= rows.sum_x * (rest.transpose() * b);
+  return result;
+}
+
+/// Blocks of rows, with the number of columns from their diagonal on.
+template <class Fn>
+void for_each_block(Index rank, Fn fn) {
+  const Index most = std::max<Index>(64, (rank + 7) / 8);
+  for (Index begin = 0; begin < rank; begin += most) {
+    fn(Range{begin, std::min(begin + most, rank)}, rank - begin);
+  }
+}
+
+}  // namespace
+
+template <class Scalar>
+HalfGram<Scalar>::HalfGram(const RidgeAxes& axes, const Statistics& test)
+    : half_(Matrix<Scalar>::Zero(axes.rank(), axes.rank())) {
+  const MatrixD& v = axes.vectors();
+  const VectorD inverse_sizes = axes.values().cwiseSqrt().cwiseInverse();
+  const MatrixD gv = centred_gram_times(test, v);
+  for_each_block(axes.rank(), [&](Range rows, Index rest) {
+    MatrixD part = MatrixD::Zero(rows.size(), rest);
+    gemm(true, false, 1.0, v.middleCols(rows.begin, rows.size()), gv.rightCols(rest), 0.0, part);
+    part = inverse_sizes.segment(rows.begin, rows.size()).asDiagonal() * part *
+           inverse_sizes.tail(rest).asDiagonal();
+    part.leftCols(rows.size()) *= 0.5;
+    half_.block(rows.begin, rows.begin, rows.size(), rest) = part.template cast<Scalar>();
+  });
+}
+
+template <class Scalar>
+Matrix<Scalar> HalfGram<Scalar>::times(const Matrix<Scalar>& b) const {
+  Matrix<Scalar> result = Matrix<Scalar>::Zero(b.rows(), b.cols());
+  for_each_block(b.rows(), [&](Range rows, Index rest) {
+    gemm(false, false, Scalar{1}, half_.block(rows.begin, rows.begin, rows.size(), rest), b.bottomRows(rest),
+         Scalar{0}, result.middleRows(rows.begin, rows.size()));
+  });
+  return result;
+}
+
+template <class Scalar>
+double HalfGram<Scalar>::norm() const {
+  Eigen::Matrix<Scalar, Eigen::Dynamic, 1> v = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>::Ones(half_.rows());
+  double size = 0;
+  for (int step = 0; step < 5; ++step) {
+    v /= v.norm();
+    v = half_ * v + half_.transpose() * v;
+    size = static_cast<double>(v.norm());
+  }
+  return size;
+}
+
+template class HalfGram<float>;
+template class HalfGram<double>;
+
+HeldOutRows::HeldOutRows(const RidgeAxes& axes, const Statistics& test, Index targets, Products products)
+    : axes_(axes), test_(test) {
+  constexpr Index usual_products = 6;
+  turned_ = usual_products * targets > 2 * axes.rank();
+  const VectorD mean_x = test.shift_x + test.sum_x / static_cast<double>(test.rows);
+  offset_ = axes.vectors().transpose() * (mean_x - axes.mean_x());
+  // Where G is not turned there is little to do in any precision.
+  if (products == Products::single && turned_) {
+    single_.emplace(axes, test);
+    single_norm_ = single_->norm();
+    single_vectors_ = axes.vectors().cast<float>();
+  }
+}
+
+MatrixD HeldOutRows::turned(const MatrixD& cross) const {
+  const MatrixD& v = axes_.vectors();
+  if (!single()) {
+    MatrixD result = MatrixD::Zero(v.cols(), cross.cols());
+    gemm(true, false, 1.0, v, cross, 0.0, result);
+    return result;
+  }
+  // C consists of float32 products: turning it in float32 loses no more than they have lost.
+  MatrixF result = MatrixF::Zero(v.cols(), cross.cols());
+  gemm(true, false, 1.0F, single_vectors_, MatrixF(cross.cast<float>()), 0.0F, result);
+  return result.cast<double>();
+}
+
+MatrixD HeldOutRows::half_gram_times(const MatrixD& b) const {
+  if (!turned_) return half_gram_times_few(b);
+  std::call_once(once_, [&] { whole_.emplace(axes_, test_); });
+  return whole_->times(b);
+}
+
+MatrixD HeldOutRows::half_gram_times_few(const MatrixD& b) const {
+  const VectorD inverse_sizes = axes_.values().cwiseSqrt().cwiseInverse();
+  MatrixD weights = MatrixD::Zero(axes_.columns(), b.cols());
+  gemm(false, false, 0.5, axes_.vectors(), MatrixD(inverse_sizes.asDiagonal() * b), 0.0, weights);
+  MatrixD result = MatrixD::Zero(b.rows(), b.cols());
+  gemm(true, false, 1.0, axes_.vectors(), centred_gram_times(test_, weights), 0.0, result);
+  return inverse_sizes.asDiagonal() * result;
+}
+
+}  // namespace cinecortex::encoding

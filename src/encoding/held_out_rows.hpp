@@ -1,0 +1,60 @@
+#pragma once
+#include <mutex>
+#include <optional>
+
+#include "cinecortex/encoding/held_out.hpp"
+
+namespace cinecortex::encoding {
+
+/// H [r, r] with H + Hᵀ = Λ^-½ VᵀGV Λ^-½, G of the held-out rows about their means: all that a quadratic form in fitted
+/// values needs, for half of the products. Its entries are of order one, so that it may be single precision.
+template <class Scalar>
+class HalfGram {
+ public:
+  HalfGram(const RidgeAxes& axes, const Statistics& test);
+  /// H b   [r, columns]
+  Matrix<Scalar> times(const Matrix<Scalar>& b) const;
+  /// About the largest eigenvalue of H + Hᵀ.
+  double norm() const;
+
+ private:
+  Matrix<Scalar> half_;  ///< blocks of rows from their diagonal blocks on, which count half; zero elsewhere
+};
+
+/// Held-out rows in the axes of a fit, as far as targets do not matter: made once, used for any number of them.
+/// Collective: no.
+class HeldOutRows {
+ public:
+  /// @param axes, test  outlive the object
+  /// @param targets     how many will be scored: turning G into the axes pays where there are many
+  HeldOutRows(const RidgeAxes& axes, const Statistics& test, Index targets, Products products);
+
+  const RidgeAxes& axes() const noexcept { return axes_; }
+  const Statistics& test() const noexcept { return test_; }
+  /// Whether products are in float32.
+  bool single() const noexcept { return single_.has_value(); }
+  /// VᵀC of some targets [r, t].   From any thread.
+  MatrixD turned(const MatrixD& cross) const;
+  double single_norm() const noexcept { return single_norm_; }
+  /// Vᵀ(mean of these rows - mean of the fit's) [r]
+  const VectorD& offset() const noexcept { return offset_; }
+
+  /// H b for columns b in units of the fitted values [r, columns].   From any thread.
+  MatrixF half_gram_times(const MatrixF& b) const { return single_->times(b); }
+  MatrixD half_gram_times(const MatrixD& b) const;
+
+ private:
+  MatrixD half_gram_times_few(const MatrixD& b) const;
+
+  const RidgeAxes& axes_;
+  const Statistics& test_;
+  bool turned_;
+  VectorD offset_;
+  std::optional<HalfGram<float>> single_;
+  MatrixF single_vectors_;  ///< V
+  double single_norm_ = 0;
+  mutable std::once_flag once_;
+  mutable std::optional<HalfGram<double>> whole_;  ///< made when first needed
+};
+
+}  // namespace cinecortex::encoding
