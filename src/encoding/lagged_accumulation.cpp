@@ -242,15 +242,13 @@ void stream_runs(const LaggedSource& x, const BlockSource& y, const std::vector<
 }
 
 VectorD first_means(const RidgeProblem& problem, const parallel::Communicator& axis, Index columns,
-                    const std::function<MatrixD(Index)>& read) {
+                    const std::function<MatrixD(Index block, Range rows)>& read) {
   Index block = 0;
   while (problem.rows(block) == 0) ++block;
   VectorD means = VectorD::Zero(columns);
   parallel::agree(problem.comm(), [&] {
     constexpr Index enough_rows = 256;
-    if (!axis.root()) return;
-    const MatrixD rows = read(block);
-    means = column_means(rows.topRows(std::min(enough_rows, rows.rows())));
+    if (axis.root()) means = column_means(read(block, {0, std::min(enough_rows, problem.rows(block))}));
   });
   axis.broadcast(numbers(means));
   return means;
@@ -268,11 +266,14 @@ std::vector<LaggedStatistics> LaggedStatistics::accumulate(const LaggedSource& x
   LaggedSums shape;
   shape.delays = ascending(x.design().delays());
   shape.components = x.components();
-  shape.shift_x = representable(
-      first_means(problem, comm, x.components(), [&](Index block) { return x.features(block); }), single);
-  const VectorD shift_y = representable(first_means(problem, problem.grid().run_axis(), targets.size(),
-                                                    [&](Index block) { return y.read(block, targets); }),
-                                        single);
+  const auto first_features = [&](Index block, Range rows) -> MatrixD {
+    const MatrixD features = x.features(block);
+    return features.topRows(std::min(rows.end, features.rows()));
+  };
+  shape.shift_x = representable(first_means(problem, comm, x.components(), first_features), single);
+  const auto first_responses = [&](Index block, Range rows) { return y.read_rows(block, rows, targets); };
+  const VectorD shift_y =
+      representable(first_means(problem, problem.grid().run_axis(), targets.size(), first_responses), single);
   const Range owned = problem.owned();
   shape.shift_y = shift_y.segment(owned.begin, owned.size());
 

@@ -14,13 +14,17 @@ class RowsOf final : public BlockSource {
   Index rows(Index block) const override { return rows_[static_cast<std::size_t>(block)].size(); }
   Index columns() const override { return source_.columns(); }
   MatrixD read(Index block, Range columns) const override {
-    const Range rows = rows_[static_cast<std::size_t>(block)];
-    return source_.read(block_, columns).middleRows(rows.begin, rows.size());
+    return source_.read_rows(block_, rows_[static_cast<std::size_t>(block)], columns);
   }
   bool single_precision() const override { return source_.single_precision(); }
   MatrixF read_single(Index block, Range columns) const override {
-    const Range rows = rows_[static_cast<std::size_t>(block)];
-    return source_.read_single(block_, columns).middleRows(rows.begin, rows.size());
+    return source_.read_rows_single(block_, rows_[static_cast<std::size_t>(block)], columns);
+  }
+  MatrixD read_rows(Index block, Range rows, Range columns) const override {
+    return source_.read_rows(block_, shifted(block, rows), columns);
+  }
+  MatrixF read_rows_single(Index block, Range rows, Range columns) const override {
+    return source_.read_rows_single(block_, shifted(block, rows), columns);
   }
   using BlockSource::read;
   std::string name(Index block) const override {
@@ -28,6 +32,11 @@ class RowsOf final : public BlockSource {
   }
 
  private:
+  Range shifted(Index block, Range rows) const {
+    const Index begin = rows_[static_cast<std::size_t>(block)].begin;
+    return {begin + rows.begin, begin + rows.end};
+  }
+
   const BlockSource& source_;
   Index block_;
   std::vector<Range> rows_;

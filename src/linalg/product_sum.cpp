@@ -10,10 +10,13 @@ namespace {
 /// Rows that float32 sums up before they move to float64: more of them cost digits. Where sums are cut must not depend
 /// on anything but the piece, so that a sum is the same however pieces are dealt to ranks.
 constexpr Index most_rows = 2048;
+/// Columns of a product at a time: enough for the processor's full rate, few enough that their float32 sum is small
+/// beside the float64 one.
+constexpr Index most_columns = 4096;
 
 /// total += recent, from column `first(row)` on.
 template <class First>
-void move_sum(const MatrixF& recent, MatrixD& total, First first) {
+void move_sum(const MatrixF& recent, ViewD total, First first) {
   constexpr Index strip = 64;
   const Index strips = (total.rows() + strip - 1) / strip;
   parallel::for_each_in_threads(strips, [&](Index s) {
@@ -42,11 +45,14 @@ void ProductSum::add(const ConstViewF& a, const ConstViewF& b) {
   if (a.rows() == 0) return;
   if (on_device_) return on_device_->add(a, b);
   if (total_.size() == 0) return;
-  recent_.resize(total_.rows(), total_.cols());
-  for (Index row = 0; row < a.rows(); row += most_rows) {
-    const Index rows = std::min(most_rows, a.rows() - row);
-    gemm(true, false, 1.0F, a.middleRows(row, rows), b.middleRows(row, rows), 0.0F, recent_);
-    move_sum(recent_, total_, [](Index) { return Index{0}; });
+  for (Index column = 0; column < b.cols(); column += most_columns) {
+    const Index columns = std::min(most_columns, b.cols() - column);
+    recent_.resize(total_.rows(), columns);
+    for (Index row = 0; row < a.rows(); row += most_rows) {
+      const Index rows = std::min(most_rows, a.rows() - row);
+      gemm(true, false, 1.0F, a.middleRows(row, rows), b.block(row, column, rows, columns), 0.0F, recent_);
+      move_sum(recent_, total_.middleCols(column, columns), [](Index) { return Index{0}; });
+    }
   }
 }
 

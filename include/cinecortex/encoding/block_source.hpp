@@ -25,6 +25,14 @@ class BlockSource {
   virtual bool single_precision() const { return false; }
   virtual MatrixF read_single(Index block, Range columns) const { return read(block, columns).cast<float>(); }
 
+  /// Some rows of a block, the given columns. A source that can, reads no others.
+  virtual MatrixD read_rows(Index block, Range rows, Range columns) const {
+    return read(block, columns).middleRows(rows.begin, rows.size());
+  }
+  virtual MatrixF read_rows_single(Index block, Range rows, Range columns) const {
+    return read_single(block, columns).middleRows(rows.begin, rows.size());
+  }
+
   MatrixD read(Index block) const { return read(block, {0, columns()}); }
   Index total_rows() const;
 };

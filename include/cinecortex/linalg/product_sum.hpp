@@ -11,7 +11,7 @@ class DeviceSum;
 /// most) and their product is added to the float64 sum: near float64's accuracy at float32's speed, and the same sum
 /// however pieces are dealt to ranks. Pieces in float64 are multiplied in float64.   Collective: no.
 /// On a GPU (device.hpp) the sum stays there until it is taken.
-/// Memory: 8 bytes a number, and 4 more once float32 came. Bound by the processor's gemm rate for pieces of
+/// Memory: 8 bytes a number; once float32 came, 4 more for 4096 columns. Bound by the processor's gemm rate for pieces of
 /// some hundred rows.
 class ProductSum {
  public:
@@ -30,7 +30,7 @@ class ProductSum {
   std::unique_ptr<DeviceSum> on_device_;
 };
 
-/// The same for aᵀa: half the work.
+/// The same for aᵀa: half the work. Memory: 8 bytes a number, and 4 more once float32 came.
 class GramSum {
  public:
   explicit GramSum(Index columns);

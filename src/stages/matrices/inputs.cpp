@@ -100,9 +100,8 @@ Index MatrixSource::columns() const {
 }
 
 template <class Scalar>
-Matrix<Scalar> MatrixSource::read_rows(Index block, Range columns) const {
+Matrix<Scalar> MatrixSource::read_piece(const Piece& part, Range columns) const {
   interrupt::check();
-  const Piece& part = piece(block);
   if (!design_) return file_.read<Scalar>(part.file_rows(), columns);
   const Range rows = feature_rows(*design_, part.rows, part.run.size());
   const Matrix<Scalar> features =
@@ -114,12 +113,26 @@ Matrix<Scalar> MatrixSource::read_rows(Index block, Range columns) const {
   return design.middleCols(columns.begin, columns.size());
 }
 
+Piece MatrixSource::part_of(Index block, Range rows) const {
+  Piece part = piece(block);
+  part.rows = {part.rows.begin + rows.begin, part.rows.begin + rows.end};
+  return part;
+}
+
 MatrixD MatrixSource::read(Index block, Range columns) const {
-  return read_rows<double>(block, columns);
+  return read_piece<double>(piece(block), columns);
 }
 
 MatrixF MatrixSource::read_single(Index block, Range columns) const {
-  return read_rows<float>(block, columns);
+  return read_piece<float>(piece(block), columns);
+}
+
+MatrixD MatrixSource::read_rows(Index block, Range rows, Range columns) const {
+  return read_piece<double>(part_of(block, rows), columns);
+}
+
+MatrixF MatrixSource::read_rows_single(Index block, Range rows, Range columns) const {
+  return read_piece<float>(part_of(block, rows), columns);
 }
 
 void require_same_rows(const io::MatrixFile& a, const io::MatrixFile& b) {

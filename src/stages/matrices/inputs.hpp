@@ -50,13 +50,16 @@ class MatrixSource final : public encoding::BlockSource {
   MatrixD read(Index block, Range columns) const override;
   bool single_precision() const override { return file_.single(); }
   MatrixF read_single(Index block, Range columns) const override;
+  MatrixD read_rows(Index block, Range rows, Range columns) const override;
+  MatrixF read_rows_single(Index block, Range rows, Range columns) const override;
   using BlockSource::read;
   std::string name(Index block) const override { return file_.where() + " run " + piece(block).name; }
   const Piece& piece(Index block) const { return pieces_[static_cast<std::size_t>(block)]; }
 
  private:
   template <class Scalar>
-  Matrix<Scalar> read_rows(Index block, Range columns) const;
+  Matrix<Scalar> read_piece(const Piece& part, Range columns) const;
+  Piece part_of(Index block, Range rows) const;
   io::MatrixFile file_;
   std::vector<Piece> pieces_;
   std::optional<encoding::Design> design_;
