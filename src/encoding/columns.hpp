@@ -62,7 +62,7 @@ Index numerical_rank(const VectorD& ascending, Index rows, Index columns);
 
 /// A matrix or vector as the numbers a reduction works on.
 template <class Dense>
-std::span<double> numbers(Dense& values) {
+std::span<typename Dense::Scalar> numbers(Dense& values) {
   return {values.data(), static_cast<std::size_t>(values.size())};
 }
 

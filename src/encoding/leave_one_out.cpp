@@ -394,6 +394,11 @@ Matrix<Scalar> centred_responses(const RidgeProblem& problem, Index block, const
   return y;
 }
 
+/// The rank of a grid row that makes the rows of U of its i-th block.
+int owner(std::size_t i, int parts) {
+  return static_cast<int>(i % static_cast<std::size_t>(parts));
+}
+
 std::vector<Index> hard_rows_of(const Leverages& leverages, Range rows) {
   std::vector<Index> hard;
   for (Index row = rows.begin; row < rows.end; ++row) {
@@ -441,29 +446,60 @@ Leverages::Leverages(const RidgeProblem& problem, const SpectralForm& form, cons
       gaps_(MatrixD::Zero(problem.rows(), static_cast<Index>(alphas.size()))),
       kept_single_(static_cast<std::size_t>(problem.blocks())),
       kept_double_(static_cast<std::size_t>(problem.blocks())) {
-  const bool single = form.single_precision();
-  // Ranks of a grid row have the same blocks: each takes a part of them here.
-  const Index part = problem.grid().target_part(), parts = problem.grid().target_parts();
+  // Ranks of a grid row have the same blocks: each makes the rows of U of some, and gives the others those to keep.
+  const auto blocks = problem.blocks_with_rows_local();
+  const std::size_t kept = blocks_that_fit(problem, blocks, cache_bytes);
+  const int part = problem.grid().target_part(), parts = problem.grid().target_parts();
   const Gaps gaps(form.values(), alphas, problem.rows());
-  Index turn = 0, kept_bytes = 0;
-  problem.stream([&](Index block) {
-    if (turn++ % parts != part) return;
-    const Index bytes = problem.rows(block) * form.rank() * (single ? 4 : 8);
-    const bool keep = kept_bytes + bytes <= cache_bytes;
-    auto to = gaps_.middleRows(problem.first_row(block), problem.rows(block));
-    if (single) {
-      MatrixF u = form.left_vectors_single(block);
-      gaps.put(u, to);
-      if (keep) kept_single_[static_cast<std::size_t>(block)] = std::move(u);
-    } else {
-      MatrixD u = form.left_vectors(block);
-      gaps.put(u, to);
-      if (keep && form.name() == "primal") kept_double_[static_cast<std::size_t>(block)] = std::move(u);
+  parallel::agree(problem.comm(), [&] {
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      interrupt::check();
+      const Index block = blocks[i];
+      const bool own = owner(i, parts) == part;
+      const auto to = gaps_.middleRows(problem.first_row(block), problem.rows(block));
+      if (form.single_precision()) {
+        make_rows(
+            own, i < kept, problem.rows(block), kept_single_[static_cast<std::size_t>(block)],
+            [&] { return form.left_vectors_single(block); }, [&](const MatrixF& u) { gaps.put(u, to); });
+      } else {
+        make_rows(
+            own, i < kept, problem.rows(block), kept_double_[static_cast<std::size_t>(block)],
+            [&] { return form.left_vectors(block); }, [&](const MatrixD& u) { gaps.put(u, to); });
+      }
     }
-    if (keep) kept_bytes += bytes;
   });
+  for (std::size_t i = 0; parts > 1 && i < kept; ++i) {
+    const auto block = static_cast<std::size_t>(blocks[i]);
+    const auto& row = problem.grid().target_axis();
+    row.broadcast(numbers(kept_single_[block]), owner(i, parts));
+    row.broadcast(numbers(kept_double_[block]), owner(i, parts));
+  }
   problem.comm().sum(numbers(gaps_));
   hard_ = hard_threshold();
+}
+
+template <class Scalar, class Make, class Put>
+void Leverages::make_rows(bool own, bool keep, Index rows, Matrix<Scalar>& kept, Make&& make,
+                          Put&& put) const {
+  if (own) {
+    Matrix<Scalar> u = make();
+    put(u);
+    if (keep) kept = std::move(u);
+  } else if (keep) {
+    kept.resize(rows, form_.rank());
+  }
+}
+
+std::size_t Leverages::blocks_that_fit(const RidgeProblem& problem, const std::vector<Index>& blocks,
+                                       Index cache_bytes) const {
+  if (!form_.single_precision() && form_.name() != "primal") return 0;  // the dual form keeps all of U itself
+  const Index number = form_.single_precision() ? 4 : 8;
+  std::size_t count = 0;
+  for (Index bytes = 0; count < blocks.size(); ++count) {
+    bytes += problem.rows(blocks[count]) * form_.rank() * number;
+    if (bytes > cache_bytes) break;
+  }
+  return count;
 }
 
 double Leverages::hard_threshold() const {

@@ -6,10 +6,12 @@
 namespace cinecortex::encoding {
 
 /// One minus the leverage of every row at every alpha, 1 - h_i(α) = 1 - 1/n - Σ_j u_ij² λ_j/(λ_j+α): it does not
-/// depend on the targets. Keeps rows of U too, as far as `cache_bytes` reach.
+/// depend on the targets. Keeps rows of U too, of all of this rank's blocks as far as `cache_bytes` reach.
 class Leverages {
  public:
-  /// Reads x once.   Collective: over the problem's communicator.
+  /// Reads x once.
+  /// @param cache_bytes  the same on every rank
+  /// Collective: over the problem's communicator.
   Leverages(const RidgeProblem& problem, const SpectralForm& form, const std::vector<double>& alphas,
             Index cache_bytes);
 
@@ -23,6 +25,11 @@ class Leverages {
 
  private:
   double hard_threshold() const;
+  /// How many blocks' rows of U are kept, from the first on.
+  std::size_t blocks_that_fit(const RidgeProblem& problem, const std::vector<Index>& blocks,
+                              Index cache_bytes) const;
+  template <class Scalar, class Make, class Put>
+  void make_rows(bool own, bool keep, Index rows, Matrix<Scalar>& kept, Make&& make, Put&& put) const;
   const SpectralForm& form_;
   MatrixD gaps_;
   double hard_ = 0;

@@ -23,13 +23,17 @@ double design_bytes(const RidgeShape& s) {
   return 44.0 * size * size + panel + of_folds + 8.0 * n * static_cast<double>(s.alphas);
 }
 
+/// Ranks that share a target, each with other runs.
+double run_parts(const RidgeShape& s, double targets_at_once) {
+  const auto ranks = static_cast<int>(s.ranks);
+  return static_cast<double>(ranks / parallel::target_parts(ranks, static_cast<Index>(targets_at_once)));
+}
+
 double bytes_with(const RidgeShape& s, double targets_at_once, double cache) {
   const auto p = static_cast<double>(std::min(s.columns, s.rows));
   const auto ranks = static_cast<double>(s.ranks);
-  const auto runs = ranks / static_cast<double>(parallel::target_parts(static_cast<int>(s.ranks),
-                                                                       static_cast<Index>(targets_at_once)));
   const double owned = targets_at_once / ranks;
-  const double column = owned * runs;
+  const double column = owned * run_parts(s, targets_at_once);
   const auto folds = static_cast<double>(s.folds);
   const double sums = (12.0 * column + 16.0 * owned) * p * folds;
   const double solve =
@@ -48,7 +52,7 @@ double ridge_bytes(const RidgeShape& shape, const RidgeBudget& budget) {
       budget.targets_at_once > 0 ? std::min(budget.targets_at_once, shape.targets) : shape.targets;
   const auto whole_cache = static_cast<double>(shape.rows) *
                            static_cast<double>(std::min(shape.rows, shape.columns)) *
-                           (shape.single ? 4.0 : 8.0) / static_cast<double>(shape.ranks);
+                           (shape.single ? 4.0 : 8.0) / run_parts(shape, static_cast<double>(at_once));
   const auto cache = static_cast<double>(budget.cache_bytes);
   // With folds it is what fits side by side may take.
   return bytes_with(shape, static_cast<double>(at_once),

@@ -103,10 +103,18 @@ MatrixD PrimalForm::weights(const RidgeProblem&, const MatrixD& projection, cons
 }
 
 ProjectedTargets PrimalForm::project(const Statistics& statistics) const {
-  const Index targets = statistics.targets();
+  return project(statistics.targets(), [&](Range some) { return centre(statistics.of_targets(some)); });
+}
+
+ProjectedTargets PrimalForm::project(const CentredStatistics& statistics) const {
+  return project(statistics.mean_y.size(), [&](Range some) { return statistics.of_targets(some); });
+}
+
+ProjectedTargets PrimalForm::project(Index targets,
+                                     const std::function<CentredStatistics(Range)>& centred_of) const {
   ProjectedTargets all{MatrixD(rank(), targets), VectorD(targets), VectorD(targets)};
   for_each_tile(targets, [&](Range some) {
-    const CentredStatistics centred = centre(statistics.of_targets(some));
+    const CentredStatistics centred = centred_of(some);
     gemm(true, false, 1.0, basis_, centred.cross, 0.0, all.projection.middleCols(some.begin, some.size()));
     all.mean_y.segment(some.begin, some.size()) = centred.mean_y;
     all.squares_y.segment(some.begin, some.size()) = centred.squares_y;

@@ -117,10 +117,15 @@ void RidgeFile::commit() {
   writer_->commit();
 }
 
+double memory_for_fit(double memory_bytes) {
+  constexpr double usable = 0.97;
+  return usable * memory_bytes - static_cast<double>(resident_bytes());
+}
+
 encoding::RidgeBudget fitting_budget(const encoding::RidgeShape& shape, double memory_bytes,
                                      const parallel::Communicator& comm) {
   if (memory_bytes <= 0) return {};
-  const double left = comm.min(memory_bytes - static_cast<double>(resident_bytes()));
+  const double left = comm.min(memory_for_fit(memory_bytes));
   const auto budget = parallel::agree(comm, [&] { return encoding::ridge_budget(shape, left); });
   if (comm.root() && budget.targets_at_once < shape.targets) {
     log::info("ridge: {} of {} targets at a time, to stay within {} a rank", budget.targets_at_once,

@@ -53,6 +53,10 @@ class RidgeFile {
   double error_bound_ = 0;
 };
 
+/// What `memory_bytes` of a rank leave for a fit, beside what the program holds by now; 3% stay free, for no allocator gives
+/// everything back.   Collective: no.
+double memory_for_fit(double memory_bytes);
+
 /// As many targets at a time as keep a rank within `memory_bytes` in all (0: no limit).   Collective: over comm.
 encoding::RidgeBudget fitting_budget(const encoding::RidgeShape& shape, double memory_bytes,
                                      const parallel::Communicator& comm);

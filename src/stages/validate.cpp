@@ -4,11 +4,13 @@
 #include <cmath>
 
 #include "cinecortex/core/clock.hpp"
+#include "cinecortex/core/memory.hpp"
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/stages/stages.hpp"
 #include "extraction_plan.hpp"
 #include "kept_statistics.hpp"
 #include "missing_models.hpp"
+#include "model_files.hpp"
 #include "sweep_plan.hpp"
 
 namespace cinecortex::stages {
@@ -217,9 +219,9 @@ std::string describe(const Config& config, const Context& context, const Extract
     flops += subjects * ridge_flops(p, targets, experiment.ridge.alphas.size());
     const auto shape = ridge_shape(p, all_targets, config, longest, comm.size());
     const auto budget = config.runtime.memory_bytes > 0
-                            ? encoding::ridge_budget(shape, config.runtime.memory_bytes)
+                            ? encoding::ridge_budget(shape, memory_for_fit(config.runtime.memory_bytes))
                             : encoding::RidgeBudget{};
-    bytes = std::max(bytes, encoding::ridge_bytes(shape, budget));
+    bytes = std::max(bytes, static_cast<double>(resident_bytes()) + encoding::ridge_bytes(shape, budget));
   }
   text += fmt::format("ridge: {:.3g} TFLOP in all, {:.3g} a rank; {} a rank at most\n", flops / 1e12,
                       flops / 1e12 / comm.size(), format_bytes(bytes));

@@ -1,4 +1,5 @@
 #include "cinecortex/encoding/ridge.hpp"
+#include "cinecortex/core/memory.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -56,7 +57,7 @@ encoding::RidgeShape shape_of(const Inputs& inputs, const encoding::RidgeOptions
   return shape;
 }
 
-/// What will be done, and the memory it takes.
+/// What will be done, and the memory it takes with what the program holds by now.
 std::string plan_of(const encoding::RidgeShape& shape, const encoding::RidgeOptions& options,
                     const encoding::RidgeBudget& budget) {
   const Index at_once = budget.targets_at_once > 0 ? budget.targets_at_once : shape.targets;
@@ -64,7 +65,7 @@ std::string plan_of(const encoding::RidgeShape& shape, const encoding::RidgeOpti
       "ridge: {} rows × {} columns on {} targets, {} alphas, criterion {}; {} targets at a time, {} a "
       "rank at most",
       shape.rows, shape.columns, shape.targets, options.alphas.size(), options.criterion, at_once,
-      format_bytes(encoding::ridge_bytes(shape, budget)));
+      format_bytes(static_cast<double>(resident_bytes()) + encoding::ridge_bytes(shape, budget)));
 }
 
 /// What a fit says about itself as a whole.
