@@ -91,7 +91,6 @@ MatrixD HeldOutRows::turned(const MatrixD& cross) const {
     gemm(true, false, 1.0, v, cross, 0.0, result);
     return result;
   }
-  // C consists of float32 products: turning it in float32 loses no more than they have lost.
   MatrixF result = MatrixF::Zero(v.cols(), cross.cols());
   gemm(true, false, 1.0F, single_vectors_, MatrixF(cross.cast<float>()), 0.0F, result);
   return result.cast<double>();

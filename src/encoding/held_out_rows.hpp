@@ -33,7 +33,7 @@ class HeldOutRows {
   const Statistics& test() const noexcept { return test_; }
   /// Whether products are in float32.
   bool single() const noexcept { return single_.has_value(); }
-  /// VᵀC of some targets [r, t].   From any thread.
+  /// VᵀC [r, t] of these rows and some targets.   From any thread.
   MatrixD turned(const MatrixD& cross) const;
   double single_norm() const noexcept { return single_norm_; }
   /// Vᵀ(mean of these rows - mean of the fit's) [r]

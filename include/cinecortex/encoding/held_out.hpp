@@ -41,7 +41,7 @@ struct HeldOut {
 
 /// How the family's terms are multiplied with the held-out Gram matrix.
 /// - whole: in float64, terms to 1e-9 of every alpha's fitted values.
-/// - single: in float32, terms to 3e-7, for statistics of float32 products: r and R² then have six digits.
+/// - single: in float32, terms to 1e-7, for statistics of float32 products: r and R² then have six digits.
 enum class Products { whole, single };
 
 /// The sums that some targets were fitted on, centred; the Gram matrix is left out.
