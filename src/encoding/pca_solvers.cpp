@@ -465,6 +465,18 @@ Index pca_bytes(PcaSolver solver, const PcaShape& shape, int ranks) {
   throw Error("internal: the PCA solver was not chosen");
 }
 
+double pca_operations(PcaSolver solver, const PcaShape& shape) {
+  const Costs cost = estimate(shape);
+  switch (choose_solver(solver, shape)) {
+    case PcaSolver::covariance:
+      return cost.covariance;
+    case PcaSolver::dual:
+      return cost.dual;
+    default:
+      return cost.randomized;
+  }
+}
+
 PcaSolver choose_solver(PcaSolver wanted, const PcaShape& shape) {
   constexpr Index largest_square = 20'000;
   if (wanted != PcaSolver::automatic) return wanted;

@@ -61,8 +61,8 @@ Summary run_stage(const std::string& name, const Config& config, const parallel:
 Summary run_all(const Config& config, const parallel::Communicator& comm) {
   const Stopwatch clock;
   Summary all{.stage = "run"};
-  const auto plan = validate(config, comm);
-  if (comm.root()) log::info("{}", plan.text);
+  const auto planned = plan(config, comm);
+  if (comm.root()) log::info("{}", planned.text);
   std::vector<Summary> summaries;
   for (const auto& stage : stages) {
     summaries.push_back(run_stage(stage.name, config, comm));

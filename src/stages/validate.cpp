@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
 
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/memory.hpp"
@@ -12,6 +14,7 @@
 #include "missing_models.hpp"
 #include "model_files.hpp"
 #include "sweep_plan.hpp"
+#include "time_model.hpp"
 
 namespace cinecortex::stages {
 namespace {
@@ -231,9 +234,92 @@ std::string describe(const Config& config, const Context& context, const Extract
   return text;
 }
 
-}  // namespace
+/// Folds of the ridge's criterion; 1 if it has none.
+Index criterion_folds(const Config& config, const Context& context) {
+  const auto& criterion = config.experiment.ridge.criterion;
+  if (criterion.starts_with("kfold:")) return std::stol(criterion.substr(6));
+  if (criterion != "leave-one-season-out") return 1;
+  std::set<std::string> seasons;
+  for (const auto* run : context.of(context.split.base)) seasons.insert(run->id.group());
+  return static_cast<Index>(seasons.size());
+}
 
-Summary validate(const Config& config, const parallel::Communicator& comm) {
+/// Targets that are fitted together: of all subjects that saw the same base runs.
+std::vector<Index> cohort_targets(const Config& config, const Context& context) {
+  std::map<std::vector<const dataset::Run*>, Index> together;
+  std::vector<Index> apart;
+  for (const auto& [subject, targets] : context.catalogue.targets) {
+    apart.push_back(targets);
+    together[context.with_fmri(context.split.base, subject)] += targets;
+  }
+  if (!config.experiment.ridge.per_target) return apart;
+  std::vector<Index> cohorts;
+  for (const auto& [runs, targets] : together) cohorts.push_back(targets);
+  return cohorts;
+}
+
+struct StageTimes {
+  double pca_s = 0, ridge_s = 0, predict_s = 0, sweep_s = 0;
+};
+
+StageTimes stage_times(const TimeModel& model, const Config& config, const Context& context,
+                       const ExtractionPlan& extraction, const std::vector<SpacePlan>& spaces, int ranks) {
+  const auto& experiment = config.experiment;
+  StageTimes times;
+  for (const auto& p : spaces) {
+    const auto shape = [&](Index targets, Index folds) {
+      auto sizes = ridge_shape(p, targets, config, 0, ranks);
+      sizes.folds = folds;
+      return sizes;
+    };
+    times.pca_s +=
+        model.pca(p.space->pca.options.solver,
+                  {.rows = p.fit_rows, .columns = p.width, .components = p.components, .single = true});
+    for (const Index targets : cohort_targets(config, context)) {
+      times.ridge_s += model.ridge(shape(targets, criterion_folds(config, context)));
+    }
+    std::vector<Index> swept;
+    if (experiment.sweep && experiment.sweep->takes(p.space->name)) {
+      const auto cases =
+          sweep_cases(*experiment.sweep, p.space->design, p.components, "space " + p.space->name);
+      for (const auto& tried : cases) swept.push_back(tried.columns());
+    }
+    const Index folds =
+        swept.empty() ? 0 : sweep_folds(experiment.sweep->folds, *p.space, extraction, context);
+    for (const auto& [subject, targets] : context.catalogue.targets) {
+      Index rows = 0;
+      for (const auto* run : context.with_fmri(context.split.stack, subject)) rows += run->rows(subject);
+      for (const auto* run : context.of(context.split.test)) rows += run->rows(subject);
+      times.predict_s += model.predictions(rows, p.columns, targets);
+      if (!swept.empty()) times.sweep_s += model.sweep(shape(targets, folds), swept);
+    }
+  }
+  return times;
+}
+
+/// How long the stages take, roughly.   Collective: over comm.
+void add_times(Summary& summary, const Config& config, const Context& context,
+               const ExtractionPlan& extraction, const std::vector<SpacePlan>& spaces,
+               const parallel::Communicator& comm) {
+  const MachineSpeed speed = measure_speed(comm);
+  const auto times =
+      stage_times(TimeModel(speed, comm.size()), config, context, extraction, spaces, comm.size());
+  summary.text += fmt::format(
+      "times: pca {}, ridge {}, stack and predict {}{}\n"
+      "  Roughly, for all of it, by {} ranks as fast as here and now ({:.0f} GFLOP/s each in float32, {:.0f} "
+      "in "
+      "float64), files at an\n"
+      "  assumed {:g} GB/s. Not in it: extract, whose progress says after the first chunks; score's "
+      "permutations.\n",
+      format_duration(times.pca_s), format_duration(times.ridge_s), format_duration(times.predict_s),
+      times.sweep_s > 0 ? ", sweep " + format_duration(times.sweep_s) : "", comm.size(),
+      speed.single_flops / 1e9, speed.double_flops / 1e9, TimeModel::file_bytes_a_second / 1e9);
+  summary.details["seconds"] = {{"pca", times.pca_s}, {"ridge", times.ridge_s}, {"predict", times.predict_s}};
+  if (times.sweep_s > 0) summary.details["seconds"]["sweep"] = times.sweep_s;
+  summary.details["speed"] = {{"single_flops", speed.single_flops}, {"double_flops", speed.double_flops}};
+}
+
+Summary examine(const Config& config, const parallel::Communicator& comm, bool with_times) {
   const Stopwatch clock;
   const Context context = make_context(config, comm);
   const ExtractionPlan plan = plan_extraction(config, context, comm);
@@ -253,8 +339,19 @@ Summary validate(const Config& config, const parallel::Communicator& comm) {
                                                 {"columns", p.columns},
                                                 {"base_rows", p.base_rows}};
   }
+  if (with_times) add_times(summary, config, context, plan, spaces, comm);
   summary.seconds = clock.seconds();
   return summary;
+}
+
+}  // namespace
+
+Summary validate(const Config& config, const parallel::Communicator& comm) {
+  return examine(config, comm, true);
+}
+
+Summary plan(const Config& config, const parallel::Communicator& comm) {
+  return examine(config, comm, false);
 }
 
 }  // namespace cinecortex::stages

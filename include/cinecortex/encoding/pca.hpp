@@ -59,6 +59,9 @@ struct PcaShape {
 /// its rows and columns). `automatic` stands for the solver it would take.   Collective: no.
 Index pca_bytes(PcaSolver solver, const PcaShape& shape, int ranks);
 
+/// About how many operations the fit takes, of all ranks together, in those of a float64 matrix product.   Collective: no.
+double pca_operations(PcaSolver solver, const PcaShape& shape);
+
 /// Mathematics §7. Rows are streamed block by block; blocks are dealt to ranks by their rows. Of float32 sources
 /// the products run in float32, sums in float64. Warns where it ends before residual ≤ 1e-8 is reached.
 /// @param features  every block takes part in the fit

@@ -8,7 +8,9 @@
 /// outputs whose inputs and settings are unchanged.
 namespace cinecortex::stages {
 
+/// What the stages would do with the inputs as they are, and roughly how long, at this machine's speed.
 Summary validate(const Config& config, const parallel::Communicator& comm);
+Summary plan(const Config& config, const parallel::Communicator& comm);  ///< the same without the times
 Summary extract(const Config& config, const parallel::Communicator& comm);
 Summary pca(const Config& config, const parallel::Communicator& comm);
 Summary ridge(const Config& config, const parallel::Communicator& comm);
