@@ -42,5 +42,5 @@ bind=cores            # each rank to cores of its own: cores | none (nodes that 
 # Limits; `cinecortex validate` estimates. A job that needs more is warned, stops, queues again and continues.
 declare -A limits=([extract]=24:00:00 [pca]=8:00:00 [ridge]=24:00:00 [stack]=4:00:00 [predict]=4:00:00
   [score]=2:00:00 [partition]=24:00:00 [sweep]=24:00:00)
-warning_s=600   # before the limit: longer than the longest decomposition, or chunk of a network (docs/hpc.md)
+warning_s=600   # before the limit, and much less than it: longer than the longest decomposition, or chunk of a network (docs/hpc.md)
 restarts=20     # at most

@@ -44,23 +44,27 @@ void list_datasets(const io::Hdf5Reader& reader, const std::string& group, std::
 
 }  // namespace
 
+void become(const Arguments& command, const fs::path& out, const fs::path& err) {
+  const int out_file = open(out.c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
+  const int err_file = open(err.c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
+  const int nothing = open("/dev/null", O_RDONLY);
+  dup2(nothing, STDIN_FILENO);
+  dup2(out_file, STDOUT_FILENO);
+  dup2(err_file, STDERR_FILENO);
+  std::vector<char*> argv;
+  for (const auto& argument : command) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  execvp(argv[0], argv.data());
+  _exit(127);
+}
+
 Result run_command(const Arguments& command, const std::function<void(int)>& watcher) {
   const TempFolder folder;
   const auto out = (folder / "out").string(), err = (folder / "err").string();
   const pid_t pid = fork();
   if (pid == 0) {
     setpgid(0, 0);
-    const int out_file = open(out.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0600);
-    const int err_file = open(err.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0600);
-    const int nothing = open("/dev/null", O_RDONLY);
-    dup2(nothing, STDIN_FILENO);
-    dup2(out_file, STDOUT_FILENO);
-    dup2(err_file, STDERR_FILENO);
-    std::vector<char*> argv;
-    for (const auto& argument : command) argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
-    execvp(argv[0], argv.data());
-    _exit(127);
+    become(command, out, err);
   }
   int status = 0;
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(240);

@@ -25,6 +25,10 @@ Result run_program(const Arguments& arguments, int ranks = 0,
 /// The same for any program, e.g. ffmpeg.
 Result run_command(const Arguments& command, const std::function<void(int pid)>& watcher = {});
 
+/// In a process that was forked for it: runs a program with its output in files, which may be the same.
+[[noreturn]] void become(const Arguments& command, const std::filesystem::path& out,
+                         const std::filesystem::path& err);
+
 /// Exit code 2, and exactly one line of error that contains every word.
 void expect_input_error(const Result& result, const std::vector<std::string>& words);
 

@@ -1,7 +1,6 @@
 #include "cluster.hpp"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <pwd.h>
@@ -200,16 +199,7 @@ void Cluster::start(const std::vector<std::string>& command, const std::string& 
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGTERM);  // also when this process is killed
     if (getppid() != parent) _exit(0);
-    const int out = open(output.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0600);
-    const int nothing = open("/dev/null", O_RDONLY);
-    dup2(nothing, STDIN_FILENO);
-    dup2(out, STDOUT_FILENO);
-    dup2(out, STDERR_FILENO);
-    std::vector<char*> argv;
-    for (const auto& word : command) argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
-    execvp(argv[0], argv.data());
-    _exit(127);
+    become(command, output, output);
   }
   daemons_.push_back(pid);
 }
