@@ -34,8 +34,9 @@ find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 
 pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
-# Debian's CMake config of ScaLAPACK names paths that do not exist: pkg-config is right.
-pkg_check_modules(scalapack REQUIRED IMPORTED_TARGET scalapack-openmpi)
+# Debian's CMake config of ScaLAPACK names paths that do not exist: pkg-config is right. The second name is Netlib's own,
+# as Spack and most sites install it.
+pkg_search_module(scalapack REQUIRED IMPORTED_TARGET scalapack-openmpi scalapack)
 pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
 pkg_check_modules(libzip REQUIRED IMPORTED_TARGET libzip)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)

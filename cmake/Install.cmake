@@ -37,7 +37,8 @@ install(TARGETS cinecortex RUNTIME)
 
 foreach(folder configs jobs tools)
   if(EXISTS ${PROJECT_SOURCE_DIR}/${folder})
-    install(DIRECTORY ${folder} DESTINATION ${_data} USE_SOURCE_PERMISSIONS PATTERN __pycache__ EXCLUDE)
+    install(DIRECTORY ${folder} DESTINATION ${_data} USE_SOURCE_PERMISSIONS
+      PATTERN __pycache__ EXCLUDE PATTERN containers EXCLUDE)
   endif()
 endforeach()
 install(FILES README.md LICENSE CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -76,12 +76,14 @@ TEST_F(Install, BringsLibtorchOrRefersToTheSitesOwn) {
   }
 }
 
-TEST_F(Install, HasConfigsToolsAndDocumentation) {
-  for (const char* file :
-       {"share/cinecortex/configs/algonauts2025.toml", "share/cinecortex/tools/convert_slow_r50.py",
-        "share/doc/CineCortex/README.md", "share/doc/CineCortex/docs/hpc.md"}) {
+TEST_F(Install, HasConfigsJobsToolsAndDocumentation) {
+  for (const char* file : {"share/cinecortex/configs/algonauts2025.toml", "share/cinecortex/jobs/site.sh",
+                           "share/cinecortex/tools/convert_slow_r50.py", "share/doc/CineCortex/README.md",
+                           "share/doc/CineCortex/docs/hpc.md"}) {
     EXPECT_TRUE(fs::exists(prefix() / file)) << file;
   }
+  const auto job = fs::status(prefix() / "share/cinecortex/jobs/job.sh").permissions();
+  EXPECT_NE(job & fs::perms::owner_exec, fs::perms::none);
 }
 
 TEST_F(Install, RunsTheDemonstration) {
