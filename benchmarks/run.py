@@ -3,7 +3,6 @@
     python benchmarks/run.py [--quick] [--only PART ...] [--results FOLDER]
 
 Parts: kernels, fits, ridge, pca, motion_energy, whisper, llama, internvl, slow_r50, scaling, voxels."""
-import array
 import csv
 import json
 import os
@@ -87,63 +86,10 @@ def slow_r50(options, facts):
     peer(options, "slow_r50", *short, packages="torch, pytorchvideo, safetensors", listed="requirements-networks.txt")
 
 
-def mpirun(ranks):
-    root = ["--allow-run-as-root"] if os.getuid() == 0 else []
-    return ["mpirun", *root, "--oversubscribe", "--bind-to", "none", "-n", str(ranks)]
-
-
-def phases(options, ranks, rows, columns, targets, curve=None):
-    words = [*mpirun(ranks), options.built / "scaling", "--rows", rows, "--columns", columns, "--targets", targets]
-    if curve: words += ["--curve", curve]
-    env = environment(1) | {"OMPI_MCA_mpi_yield_when_idle": "1"}
-    return json.loads(subprocess.run(list(map(str, words)), env=env, check=True, capture_output=True).stdout)
-
-
-def distance(file, other):
-    a, b = (array.array("d", Path(name).read_bytes()) for name in (file, other))
-    return max(abs(x - y) / abs(x) for x, y in zip(a, b, strict=True))
-
-
-def rows_of(options, facts, kind, one, many, work, off):
-    """A row a phase: many ranks beside one. `work`: how much more the many did."""
-    for name, phase in many["phases"].items():
-        single = one["phases"][name]["seconds"]
-        append(options, facts, {
-            "what": f"{kind} {many['rows']} x {many['columns']} on {many['targets']}",
-            "phase": name,
-            "ranks": many["ranks"],
-            "seconds": f"{phase['seconds']:.3f}",
-            "seconds_of_one": f"{single:.3f}",
-            "efficiency": f"{work * single / (many['ranks'] * phase['seconds']):.3f}",
-            "predicted": f"{phase['predicted']:.3f}",
-            "predicted_share": f"{phase['predicted'] / phase['seconds']:.2f}",
-            "gemm_of_a_rank": f"{many['gemm_float']:.3g}",
-            "gemm_of_one": f"{one['gemm_float']:.3g}",
-            "curve_off_by": off,
-            "memory_bytes": many["memory_bytes"],
-            "memory_bound_bytes": many["memory_bound_bytes"],
-        })
-
-
 def scaling(options, facts):
-    options.csv = options.results / "scaling.csv"
-    part = 8 if options.quick else 1
-    n, p, t = 40000 // part, 3000 // part, 4000 // part
-    curves = [options.folder / f"curve-{i}" for i in range(2)]
-    one = phases(options, 1, n, p, t, curves[0])
-    two = phases(options, 2, n, p, t, curves[1])
-    rows_of(options, facts, "one rank", one, one, 1, "0")
-    rows_of(options, facts, "strong", one, two, 1, f"{distance(*curves):.1e}")
-    half = phases(options, 1, n // 2, p, t)
-    rows_of(options, facts, "weak", half, two, 2, "")
-    # More ranks than cores say nothing about time, but have to give the same.
-    small = (4000, 300, 600)
-    first = phases(options, 1, *small, curves[0])
-    for ranks in range(2, 9):
-        found = phases(options, ranks, *small, curves[1])
-        print(f"# {ranks} ranks, {small}: the curve is off by {distance(*curves):.1e}, bound {found['bound']:.1e}, "
-              f"{found['memory_bytes'] / 2**20:.0f} MiB a rank, printed {found['memory_bound_bytes'] / 2**20:.0f} MiB")
-    for curve in curves: curve.unlink()
+    command = [sys.executable, HERE / "scaling.py", "--program", options.program, "--threads", options.threads, "--folder",
+               options.folder, "--results", options.results, *(["--quick"] if options.quick else [])]
+    subprocess.run(list(map(str, command)), check=True)
 
 
 def voxels(options, facts):

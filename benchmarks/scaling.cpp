@@ -1,6 +1,7 @@
-// The phases of a leave-one-out ridge fit on the ranks of this job, each beside what its operations and the measured
-// matrix product predict. The data are made in memory, the same for any number of ranks. Rank 0 prints JSON.
-//   mpirun -n 2 scaling --rows 40000 --columns 3000 --targets 4000 [--curve FILE]
+// Seconds of the phases of a leave-one-out ridge fit on the ranks of this job; with --folder also of principal components,
+// stacking, files and sums over the ranks. The data are made in memory, the same for any number of ranks. Rank 0 prints
+// JSON, which scaling.py makes a cost model of.
+//   mpirun -n 2 scaling --rows 40000 --columns 3000 --targets 4000 [--curve FILE] [--folder FOLDER]
 #include <fmt/format.h>
 
 #include <charconv>
@@ -14,6 +15,7 @@
 #include "k_fold.hpp"
 #include "leave_one_out.hpp"
 #include "made_up_runs.hpp"
+#include "scaling_phases.hpp"
 
 namespace {
 
@@ -21,7 +23,8 @@ using namespace cinecortex;
 
 struct Options {
   Index rows = 40000, columns = 3000, targets = 4000;
-  std::string curve;  ///< where the curve of all targets goes, as raw float64 [targets, alphas]
+  std::string folder;  ///< for a file to write and read
+  std::string curve;   ///< where the curve of all targets goes, as raw float64 [targets, alphas]
 };
 
 Options parse(int argc, char** argv) {
@@ -32,39 +35,13 @@ Options parse(int argc, char** argv) {
     const std::string_view value = argv[i + 1];
     if (std::string_view(argv[i]) == "--curve") {
       options.curve = value;
+    } else if (std::string_view(argv[i]) == "--folder") {
+      options.folder = value;
     } else {
       std::from_chars(value.data(), value.data() + value.size(), *sizes.at(argv[i]));
     }
   }
   return options;
-}
-
-/// Runs the phases one after the other, all ranks together, and keeps what each took and should have taken.
-class Phases {
- public:
-  explicit Phases(const parallel::Communicator& comm) : comm_(comm) {}
-
-  /// @param predicted  seconds
-  template <class Fn>
-  auto run(const char* name, double predicted, Fn&& fn) {
-    comm_.barrier();
-    const Stopwatch clock;
-    auto result = fn();
-    comm_.barrier();
-    if (!text_.empty()) text_ += ", ";
-    text_ += fmt::format("\"{}\": {{\"seconds\": {:.4f}, \"predicted\": {:.4f}}}", name, clock.seconds(),
-                         predicted);
-    return result;
-  }
-  const std::string& text() const { return text_; }
-
- private:
-  const parallel::Communicator& comm_;
-  std::string text_;
-};
-
-double flops_of(Index a, Index b, Index c) {
-  return static_cast<double>(a) * static_cast<double>(b) * static_cast<double>(c);
 }
 
 void write_curve(const std::string& file, const MatrixD& curve, const parallel::Communicator& comm) {
@@ -93,38 +70,26 @@ void measure(const Options& options, const parallel::Communicator& comm) {
   const double single = -comm.max(-benchmarks::gemm_rate<float>());
   const double twice = -comm.max(-benchmarks::gemm_rate<double>());
   const std::int64_t before = resident_bytes();
-  const double ranks = comm.size();
 
-  Phases phases(comm);
+  benchmarks::Phases phases(comm);
   encoding::Fold all;
   for (Index block = 0; block < x.blocks(); ++block) all.push_back({0, x.rows(block)});
   const auto sums = [&](bool gram) {
     return encoding::centre(
         std::move(encoding::fold_statistics(problem, x, {all}, {.gram = gram, .single = true}).front()));
   };
-  const double of_cross = 2 * flops_of(n, p, t) / single / ranks;
-  phases.run("cross products", of_cross, [&] { return sums(false).rows; });
-  auto statistics = phases.run("gram and cross products", of_cross + flops_of(n, p, p) / single / ranks,
-                               [&] { return sums(true); });
-  // Up to 4000 columns one rank decomposes for all.
-  const double decomposing = p < 4000 ? 1.0 : ranks;
-  const auto form = phases.run("eigenvectors", 14.0 / 3.0 * flops_of(p, p, p) / twice / decomposing, [&] {
-    return std::make_unique<encoding::PrimalForm>(x, statistics, true, comm);
-  });
-  const auto projected = phases.run("projection", 2 * flops_of(p, p, t) / twice / ranks,
-                                    [&] { return form->project(statistics); });
+  phases.run("cross products", [&] { return sums(false).rows; });
+  auto statistics = phases.run("gram and cross products", [&] { return sums(true); });
+  const auto form = phases.run(
+      "eigenvectors", [&] { return std::make_unique<encoding::PrimalForm>(x, statistics, true, comm); });
+  const auto projected = phases.run("projection", [&] { return form->project(statistics); });
   statistics = {};
-  const auto leverages = phases.run(
-      "leverages", (2 * flops_of(n, p, p) / single + 2 * flops_of(n, p, alpha_count) / twice) / ranks, [&] {
-        return std::make_unique<encoding::Leverages>(problem, *form, alphas,
-                                                     encoding::RidgeBudget{}.cache_bytes);
-      });
-  comm.barrier();
-  const Stopwatch clock;
-  const auto curve = encoding::leave_one_out(problem, *form, *leverages, projected, alphas);
-  comm.barrier();
-  const double passes = clock.seconds();
-  const double expected = 2 * flops_of(n, p, t) * static_cast<double>(curve.terms) / single / ranks;
+  const auto leverages = phases.run("leverages", [&] {
+    return std::make_unique<encoding::Leverages>(problem, *form, alphas, encoding::RidgeBudget{}.cache_bytes);
+  });
+  const auto curve = phases.run("residual passes", [&] {
+    return encoding::leave_one_out(problem, *form, *leverages, projected, alphas);
+  });
   if (!options.curve.empty()) write_curve(options.curve, curve.mse, comm);
 
   const std::int64_t grown = comm.max(peak_resident_bytes() - before);
@@ -134,14 +99,20 @@ void measure(const Options& options, const parallel::Communicator& comm) {
                                    .alphas = alpha_count,
                                    .block_rows = run_rows,
                                    .ranks = comm.size()};
+  if (!options.folder.empty()) {
+    benchmarks::time_components(phases, n, p, comm);
+    benchmarks::time_stacking(phases, n / 4, t, comm);
+    benchmarks::time_files(phases, options.folder, n, t, comm);
+    benchmarks::time_network(phases, comm);
+  }
   if (!comm.root()) return;
   fmt::print(
       "{{\"ranks\": {}, \"rows\": {}, \"columns\": {}, \"targets\": {}, \"terms\": {}, \"bound\": {:.1e}, "
       "\"gemm_float\": {:.4g}, \"gemm_double\": {:.4g}, \"memory_bytes\": {}, \"memory_bound_bytes\": "
       "{:.0f}, "
-      "\"phases\": {{{}, \"residual passes\": {{\"seconds\": {:.4f}, \"predicted\": {:.4f}}}}}}}\n",
+      "\"seconds\": {{{}}}}}\n",
       comm.size(), n, p, t, curve.terms, curve.bound, single, twice, grown, encoding::ridge_bytes(shape, {}),
-      phases.text(), passes, expected);
+      phases.text());
 }
 
 }  // namespace
