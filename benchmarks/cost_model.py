@@ -36,9 +36,9 @@ def operations(part, shape, terms):
         "residual passes": 2 * n * p * t * terms,
         "gram and cross products": n * p * p + 2 * n * p * t,
         "components": shape.features**2 * shape.components,
-        "stacking": n / 4 * t * shape.models**2,
-        "writing": 4 * n * t,
-        "reading": 4 * n * t,
+        "stacking": n / 4 * t * shape.models**2,  # on a quarter as many rows as the base models
+        "writing": 4 * n * 2 * t,
+        "reading": 4 * n * 2 * t,
     }[part]
 
 
@@ -89,7 +89,7 @@ class Model:
         if part == "gram":
             return self.sum_over_ranks(p * p, ranks)
         if part == "components":
-            # The covariance is summed as the Gram matrix is; the rest, the part's own operations, every rank does.
+            # The covariance is summed as the Gram matrix is; the rest, the part's own operations, one rank does for all.
             rows = shape.rows * shape.features**2 / self.sharing("gram", shape, ranks)
             return rows / self.pace("gram", ranks).rate + self.sum_over_ranks(shape.features**2, ranks)
         if part == "residual passes":

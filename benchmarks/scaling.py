@@ -203,7 +203,7 @@ def picture(file, table, shares):
         return
     matplotlib.use("svg")
     from matplotlib import pyplot
-    pyplot.rcParams.update({"svg.hashsalt": "scaling", "font.size": 9})
+    pyplot.rcParams.update({"svg.hashsalt": "scaling", "svg.fonttype": "none", "font.size": 9})
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     for place, (label, parts) in enumerate(shares.items()):
         left.scatter(list(parts), list(parts.values()), s=28, label=label, zorder=3)
@@ -212,7 +212,7 @@ def picture(file, table, shares):
     left.set_ylim(0.4, 1.6)
     left.set_ylabel("predicted / measured")
     left.set_title("the model on sizes that it was not calibrated on")
-    left.tick_params(axis="x", rotation=45)
+    pyplot.setp(left.get_xticklabels(), rotation=40, ha="right", rotation_mode="anchor")
     left.legend(fontsize=7, ncols=2)
     for name, by_ranks in table.items():
         ranks = list(by_ranks)
@@ -247,11 +247,11 @@ def main():
     off = {label: max((abs(share - 1), part) for part, share in parts.items()) for label, parts in shares.items()}
     for label, (error, part) in off.items():
         print(f"# {label}: the model is off by {abs(shares[label]['all'] - 1):.0%} in all, by {error:.0%} at most ({part})")
-    same_on_many(options)
     file_system = options.file_system or model.pace("reading", options.threads).rate * options.threads
     if options.latency: model.latency_s = options.latency
     if options.bandwidth: model.bandwidth = options.bandwidth
     picture(options.results / "scaling.svg", project(options, facts, model, seconds_a_tr, file_system), shares)
+    same_on_many(options)
 
 
 if __name__ == "__main__":

@@ -89,13 +89,15 @@ void time_files(Phases& phases, const std::filesystem::path& folder, Index rows,
   const auto file = folder / "scaling.h5";
   const Range local = partition(targets, comm.size(), comm.rank());
   const MatrixF mine = MatrixF::Constant(rows, local.size(), 1.5F);
-  phases.run("writing", [&] {
+  const auto write = [&] {
     io::Hdf5Writer writer(file, comm, {});
     writer.create("/values", {rows, targets}, {.attributes = {{"description", std::string("made up")}}});
     writer.write<float>("/values", mine, 0, local.begin);
     writer.commit();
     return 0;
-  });
+  };
+  write();  // MPI-IO and the file system set themselves up
+  phases.run("writing", write);
   phases.run("reading", [&] { return io::Hdf5Reader(file).read<float>("/values", {0, rows}, local).sum(); });
   if (comm.root()) std::filesystem::remove(file);
 }
