@@ -74,6 +74,51 @@ def run_peer(options, script, *words):
     return report["seconds"], report.get("cpu_seconds", cpu), report
 
 
+def run_kernel(options, name, *words):
+    """The JSON report of build/.../benchmarks/NAME, which calls one part of cinecortex."""
+    kernel = Path(options.program).parents[1] / "benchmarks" / name
+    return json.loads(timed([str(word) for word in (kernel, *words)], options.threads)[2])
+
+
+def fastest(work, calls=3):
+    """(seconds of the fastest call, what the last one gave), in a peer's process."""
+    seconds = []
+    for _ in range(calls):
+        start = time.perf_counter()
+        found = work()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds), found
+
+
+def tell(seconds, values, result):
+    """What a peer's process leaves for run_peer: its time on standard output, its values in a file."""
+    values.tofile(result)
+    print(json.dumps({"seconds": seconds}))
+
+
+def compare(options, facts, what, who, peer_seconds, our_seconds, ours, theirs, **more):
+    """A row with both times and how far our numbers are from the peer's, of its largest; two arrays or files of float32."""
+    import numpy as np
+
+    a, b = (np.fromfile(values, np.float32) if isinstance(values, Path) else values for values in (ours, theirs))
+    append(options, facts, {
+        "what": what,
+        "who": who,
+        "peer_seconds": f"{peer_seconds:.3f}",
+        "our_seconds": f"{our_seconds:.3f}",
+        "ours_is_faster_by": f"{peer_seconds / our_seconds:.2f}",
+        "off_by": f"{np.abs(a - b).max() / np.abs(b).max():.1e}",
+    } | more)
+
+
+def start(main, peer):
+    """Runs a script: its comparison, or, called by run_peer with the word `peer` in front, the peer."""
+    if sys.argv[1:2] == ["peer"]:
+        peer(*sys.argv[2:])
+    else:
+        main()
+
+
 def append(options, facts, row):
     """Prints a row and appends it to the CSV, with what the header says."""
     row = facts | row

@@ -9,13 +9,11 @@ at the wanted layers. Neither is timed for loading and decoding; cinecortex's ex
 build/release/benchmarks/internvl. Words are those of a run that goes on: each TR adds some to those before."""
 import json
 import re
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 
-from common import append, arguments, header, run_peer, timed
+from common import arguments, compare, fastest, header, run_kernel, run_peer, start, tell
 
 FRAMES, TOKENS, SIDE = 8, 10, 448
 WORDS = "the of a fish bright water turn slowly now where did they go again we saw them leave before".split()
@@ -94,16 +92,10 @@ def peer(weights, frames, transcript, first, trs, batch, kind, layers, result):
             img.append(torch.cat([norm[at + 1:at + 257].mean(0) for at in starts]))
             text.append(torch.cat([norm[own].mean(0)] + [states[i][0, own].float().mean(0) for i in layers]))
             vit.append(states["vision"][:, 0].float().flatten())
-        return [torch.stack(values).numpy() for values in (img, text, vit)]
+        return np.concatenate([torch.stack(values).numpy().ravel() for values in (img, text, vit)])
 
-    seconds = []
     with torch.inference_mode():
-        for _ in range(2):
-            start = time.perf_counter()
-            found = features()
-            seconds.append(time.perf_counter() - start)
-    np.concatenate([values.ravel() for values in found]).tofile(result)
-    print(json.dumps({"seconds": min(seconds)}))
+        tell(*fastest(features, calls=2), result)
 
 
 def main():
@@ -124,27 +116,16 @@ def main():
     random = np.random.default_rng(4)
     tiles = random.integers(0, 256, (options.trs, FRAMES, SIDE // 32, SIDE // 32, 3), dtype=np.uint8)
     tiles.repeat(32, 2).repeat(32, 3).tofile(frames)
-    kernel = Path(options.program).parents[1] / "benchmarks/internvl"
     for kind in options.type:
         for first in options.first:
-            arguments_ = (weights, frames, words, first, options.trs, 1, kind, ",".join(map(str, layers)))
-            report = json.loads(timed([str(word) for word in (kernel, *arguments_, ours)], options.threads)[2])
-            seconds, _, _ = run_peer(options, __file__, "peer", *arguments_, theirs)
-            a, b = np.fromfile(ours, np.float32), np.fromfile(theirs, np.float32)
-            append(options, facts, {
-                "what": f"{weights.name}, {options.trs} TRs from {first} on, {kind}",
-                "who": "transformers",
-                "peer_seconds": f"{seconds:.3f}",
-                "our_seconds": f"{report['seconds']:.3f}",
-                "ours_is_faster_by": f"{seconds / report['seconds']:.2f}",
-                "off_by": f"{np.abs(a - b).max() / np.abs(b).max():.1e}",
-            })
+            words_ = (weights, frames, words, first, options.trs, 1, kind, ",".join(map(str, layers)))
+            report = run_kernel(options, "internvl", *words_, ours)
+            seconds, _, _ = run_peer(options, __file__, "peer", *words_, theirs)
+            compare(options, facts, f"{weights.name}, {options.trs} TRs from {first} on, {kind}", "transformers", seconds,
+                    report["seconds"], ours, theirs)
     for file in (frames, words, ours, theirs):
         file.unlink()
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["peer"]:
-        peer(*sys.argv[2:])
-    else:
-        main()
+    start(main, peer)

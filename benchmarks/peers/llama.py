@@ -9,13 +9,11 @@ of 1000 words is full after 300 TRs and slides from then on; at 2 it never is. T
 its tokens, one forward pass of the model without its head, the hidden states of its last tokens. It is timed for the loop alone, cinecortex as a whole
 program: start, reading, features, the written file. --every N lets the peer compute only each N-th TR, and counts its time N times."""
 import json
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 
-from common import append, arguments, header, run_cinecortex, run_peer
+from common import arguments, compare, fastest, header, run_cinecortex, run_peer, start
 
 TOKENS, WORDS, SILENT = 7, 1000, 1 / 3
 VOCABULARY = ("the of and to a in is you that it he was for on are as with his they I at be this have from or one had by but not "
@@ -82,9 +80,7 @@ def peer(weights, texts_file, layers, every, result):
 
     with torch.inference_mode():
         row(trs[-1])  # warm
-        start = time.perf_counter()
-        rows = np.stack([row(tr) for tr in trs])
-        seconds = time.perf_counter() - start
+        seconds, rows = fastest(lambda: np.stack([row(tr) for tr in trs]), calls=1)
     np.save(result, rows)
     print(json.dumps({"seconds": seconds * len(texts) / len(trs)}))
 
@@ -112,20 +108,11 @@ def main():
                                     "--device", "cpu", "--set", f"layers={layers}", "--output", ours)
         with h5py.File(ours) as file:
             a, b = file["features"][:: options.every], np.load(theirs)
-        append(options, facts, {
-            "what": f"{weights.name}, {options.trs} TRs, {len(''.join(texts).split())} words",
-            "who": "transformers" + (f", every {options.every}th TR" if options.every > 1 else ""),
-            "peer_seconds": f"{seconds:.1f}",
-            "our_seconds": f"{wall:.1f}",
-            "ours_is_faster_by": f"{seconds / wall:.2f}",
-            "off_by": f"{np.abs(a - b).max() / np.abs(b).max():.1e}",
-        })
+        compare(options, facts, f"{weights.name}, {options.trs} TRs, {len(''.join(texts).split())} words",
+                "transformers" + (f", every {options.every}th TR" if options.every > 1 else ""), seconds, wall, a, b)
     for file in (transcript, ours, theirs, texts_file):
         file.unlink()
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["peer"]:
-        peer(*sys.argv[2:])
-    else:
-        main()
+    start(main, peer)

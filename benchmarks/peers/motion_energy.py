@@ -5,14 +5,9 @@
 
 cinecortex's verb wants a movie, so its kernel is called by build/release/benchmarks/motion_energy. Neither is timed for
 building its filters. pymoten in its own default precision (float32) and in float64; the better of three calls each."""
-import json
-import sys
-import time
-from pathlib import Path
-
 import numpy as np
 
-from common import append, arguments, header, run_peer, timed
+from common import arguments, compare, fastest, header, run_kernel, run_peer, start, tell
 
 SIZE, FPS = (96, 128), 15
 
@@ -33,13 +28,9 @@ def peer(file, result, dtype):
 
     frames = np.fromfile(file).reshape(-1, *SIZE)
     pyramid = moten.get_default_pyramid(vhsize=SIZE, fps=FPS)
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        energies = pyramid.project_stimulus(frames, dtype=dtype, output_nonlinearity=lambda response: response)
-        seconds.append(time.perf_counter() - start)
-    energies.astype(float).tofile(result)
-    print(json.dumps({"seconds": min(seconds)}))
+    seconds, energies = fastest(
+        lambda: pyramid.project_stimulus(frames, dtype=dtype, output_nonlinearity=lambda response: response))
+    tell(seconds, energies.astype(float), result)
 
 
 def main():
@@ -50,25 +41,14 @@ def main():
     options.folder.mkdir(parents=True, exist_ok=True)
     frames, ours, theirs = (options.folder / name for name in ("frames.bin", "ours.bin", "theirs.bin"))
     make(frames, options.frames)
-    kernel = Path(options.program).parents[1] / "benchmarks/motion_energy"
-    report = json.loads(timed([str(word) for word in (kernel, frames, *SIZE, FPS, ours)], options.threads)[2])
+    report = run_kernel(options, "motion_energy", frames, *SIZE, FPS, ours)
     for dtype in ("float32", "float64"):
         seconds, _, _ = run_peer(options, __file__, "peer", frames, theirs, dtype)
-        a, b = np.fromfile(ours), np.fromfile(theirs)
-        append(options, facts, {
-            "what": f"motion energy, {options.frames} frames {SIZE[0]} x {SIZE[1]}, {report['filters']} filters",
-            "who": f"pymoten {dtype}",
-            "peer_seconds": f"{seconds:.3f}",
-            "our_seconds": f"{report['seconds']:.3f}",
-            "ours_is_faster_by": f"{seconds / report['seconds']:.1f}",
-            "off_by": f"{np.abs(a - b).max() / np.abs(b).max():.1e}",
-        })
+        what = f"motion energy, {options.frames} frames {SIZE[0]} x {SIZE[1]}, {report['filters']} filters"
+        compare(options, facts, what, f"pymoten {dtype}", seconds, report["seconds"], np.fromfile(ours), np.fromfile(theirs))
     for file in (frames, ours, theirs):
         file.unlink()
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["peer"]:
-        peer(*sys.argv[2:])
-    else:
-        main()
+    start(main, peer)

@@ -7,15 +7,12 @@ A network of the real size with random numbers is made. The peer is run as it is
 out with channels innermost (channels_last_3d), which is the best that can be had by a setting; both in inference mode, from
 uint8 frames to the output of blocks.5.pool, without the head behind. cinecortex's extractor is called by
 build/release/benchmarks/slow_r50. Neither is timed for loading; the better of three calls each."""
-import json
 import sys
-import time
 import types
-from pathlib import Path
 
 import numpy as np
 
-from common import append, arguments, header, run_peer, timed
+from common import arguments, compare, fastest, header, run_kernel, run_peer, start, tell
 
 
 def network():
@@ -55,16 +52,10 @@ def peer(weights, frames, trs, batch, kind, layout, result):
             values = (clips.permute(0, 4, 1, 2, 3).float() / 255 - 0.45) / 0.225
             last = net(values.to(getattr(torch, kind)).contiguous(memory_format=layout))
             rows.append(pool(last.float()).flatten(1))  # there is no pooling of bfloat16 on the CPU
-        return torch.cat(rows)
+        return torch.cat(rows).numpy()
 
-    seconds = []
     with torch.inference_mode():
-        for _ in range(3):
-            start = time.perf_counter()
-            rows = features()
-            seconds.append(time.perf_counter() - start)
-    rows.numpy().tofile(result)
-    print(json.dumps({"seconds": min(seconds)}))
+        tell(*fastest(features), result)
 
 
 def main():
@@ -79,28 +70,17 @@ def main():
                                      for name in ("slow_r50.safetensors", "frames.bin", "ours.bin", "theirs.bin"))
     make_weights(weights)
     np.random.default_rng(8).integers(0, 256, (options.trs, 8, 256, 256, 3), np.uint8).tofile(frames)
-    kernel = Path(options.program).parents[1] / "benchmarks/slow_r50"
     for kind in options.type:
         for batch in options.batch:
             words = (weights, frames, options.trs, batch, kind)
-            report = json.loads(timed([str(word) for word in (kernel, *words, ours)], options.threads)[2])
+            report = run_kernel(options, "slow_r50", *words, ours)
             for layout in ("as published", "channels last"):
                 seconds, _, _ = run_peer(options, __file__, "peer", *words, layout, theirs)
-                a, b = np.fromfile(ours, np.float32), np.fromfile(theirs, np.float32)
-                append(options, facts, {
-                    "what": f"slow_r50, {options.trs} TRs, batch {batch}, {kind}",
-                    "who": f"pytorchvideo, {layout}",
-                    "peer_seconds": f"{seconds:.3f}",
-                    "our_seconds": f"{report['seconds']:.3f}",
-                    "ours_is_faster_by": f"{seconds / report['seconds']:.2f}",
-                    "off_by": f"{np.abs(a - b).max() / np.abs(b).max():.1e}",
-                })
+                compare(options, facts, f"slow_r50, {options.trs} TRs, batch {batch}, {kind}", f"pytorchvideo, {layout}", seconds,
+                        report["seconds"], ours, theirs)
     for file in (frames, ours, theirs):
         file.unlink()
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["peer"]:
-        peer(*sys.argv[2:])
-    else:
-        main()
+    start(main, peer)

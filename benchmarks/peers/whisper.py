@@ -8,17 +8,17 @@ authors' way: WhisperFeatureExtractor and the encoder for each batch of 29-secon
 mode, hidden states of the wanted blocks at the tokens of the TR. cinecortex's extractor is called by
 build/release/benchmarks/whisper. Neither is timed for loading; the better of three calls each."""
 import json
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 
-from common import append, arguments, header, run_peer, timed
+from common import arguments, compare, fastest, header, run_kernel, run_peer, start, tell
 
 RATE, TR, CONTEXT_S, TOKENS = 16000, 1.49, 29, 18
-SIZES = {"base": dict(d_model=512, encoder_layers=6, encoder_attention_heads=8, encoder_ffn_dim=2048),
-         "small": dict(d_model=768, encoder_layers=12, encoder_attention_heads=12, encoder_ffn_dim=3072)}
+SIZES = {"base": dict(d_model=512, encoder_layers=6, encoder_attention_heads=8, decoder_attention_heads=8,
+                     encoder_ffn_dim=2048),
+         "small": dict(d_model=768, encoder_layers=12, encoder_attention_heads=12, decoder_attention_heads=12,
+                      encoder_ffn_dim=3072)}
 LAYERS = {6: [0, 2, 4, 5], 12: [0, 4, 7, 11]}
 
 
@@ -86,14 +86,8 @@ def peer(weights, sound, trs, batch, kind, layers, result):
                 result.append(np.concatenate([state[clip, tokens].float().numpy().ravel() for state in states]))
         return np.stack(result)
 
-    seconds = []
     with torch.inference_mode():
-        for _ in range(3):
-            start = time.perf_counter()
-            rows_of = features()
-            seconds.append(time.perf_counter() - start)
-    rows_of.tofile(result)
-    print(json.dumps({"seconds": min(seconds)}))
+        tell(*fastest(features), result)
 
 
 def gflop(weights, layers):
@@ -121,30 +115,18 @@ def main():
     layers = LAYERS[json.loads((weights / "config.json").read_text())["encoder_layers"]]
     sound, ours, theirs = (options.folder / name for name in ("sound.bin", "ours.bin", "theirs.bin"))
     make_sound(sound, 60)
-    kernel = Path(options.program).parents[1] / "benchmarks/whisper"
     whole, needed = gflop(weights, layers)
     for kind in options.type:
         for batch in options.batch:
             words = (weights, sound, options.trs, batch, kind, ",".join(map(str, layers)))
-            report = json.loads(timed([str(word) for word in (kernel, *words, ours)], options.threads)[2])
+            our_seconds = run_kernel(options, "whisper", *words, ours)["seconds"]
             seconds, _, _ = run_peer(options, __file__, "peer", *words, theirs)
-            a, b = np.fromfile(ours, np.float32), np.fromfile(theirs, np.float32)
-            append(options, facts, {
-                "what": f"{weights.name}, {options.trs} TRs, batch {batch}, {kind}",
-                "who": "transformers",
-                "peer_seconds": f"{seconds:.3f}",
-                "our_seconds": f"{report['seconds']:.3f}",
-                "ours_is_faster_by": f"{seconds / report['seconds']:.2f}",
-                "off_by": f"{np.abs(a - b).max() / np.abs(b).max():.1e}",
-                "gflop_a_tr": f"{needed:.0f} of {whole:.0f}",
-                "our_gflops": f"{needed * options.trs / report['seconds']:.0f}",
-            })
+            compare(options, facts, f"{weights.name}, {options.trs} TRs, batch {batch}, {kind}", "transformers", seconds,
+                    our_seconds, ours, theirs, gflop_a_tr=f"{needed:.0f} of {whole:.0f}",
+                    our_gflops=f"{needed * options.trs / our_seconds:.0f}")
     for file in (sound, ours, theirs):
         file.unlink()
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["peer"]:
-        peer(*sys.argv[2:])
-    else:
-        main()
+    start(main, peer)
