@@ -58,7 +58,7 @@ class Pace:
         than in proportion."""
         (less, short), (more, long) = points
         if not 0 < short or not 0 < long:
-            raise SystemExit(f"cost_model.py: {part} cannot be told apart at this size: a busy machine, or too small a problem")
+            raise SystemExit(f"cost_model.py: {part} cannot be told apart at this size: a busy machine")
         rate = (more - less) / max(long - short, 1e-9)
         fixed = short - less / rate
         return Pace(rate, fixed) if long > short and fixed > 0 else Pace(more / long)
@@ -151,9 +151,12 @@ def calibrate(measured, cores):
             points = []
             for found in sizes:
                 shape, seconds = shape_of(found), dict(found["seconds"])
-                seconds["gram"] = seconds["gram and cross products"] - seconds["cross products"]
-                share = operations(part, shape, found["terms"]) / model.sharing(part, shape, ranks)
-                points.append((share, seconds[part] - model.apart(part, shape, ranks)))
+                both, share = seconds["gram and cross products"], shape.columns / (shape.columns + 2 * shape.targets)
+                # On a busy machine the difference says nothing: then both run at the same rate.
+                difference = both - seconds["cross products"]
+                seconds["gram"] = difference if difference > share * both / 2 else share * both
+                work = operations(part, shape, found["terms"]) / model.sharing(part, shape, ranks)
+                points.append((work, seconds[part] - model.apart(part, shape, ranks)))
             model.paces[part][ranks] = Pace.through(part, points)
     return model
 

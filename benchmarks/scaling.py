@@ -94,7 +94,7 @@ def fit(options, facts):
     """Calibrates on two small sizes, measures larger ones. Returns the model and, by label, predicted over measured."""
     part = 2 if options.quick else 1
     ranks = options.threads
-    sizes = [(9600 // part, p // part, p // part) for p in (800, 1200)]
+    sizes = [(9600, p, p) for p in (800, 1200)]  # the parts of smaller ones cannot be told apart
     model = calibrate({r: [measure(options, r, *size) for size in sizes] for r in sorted({1, ranks})}, options.threads)
     for name, paces in model.paces.items():
         print(f"# {name}: " + ", ".join(f"{pace.fixed_s:.2g} s and {pace.rate:.3g} a rank and second on {r}"
