@@ -92,11 +92,10 @@ class Model:
             # The covariance is summed as the Gram matrix is; the rest, the part's own operations, one rank does for all.
             rows = shape.rows * shape.features**2 / self.sharing("gram", shape, ranks)
             return rows / self.pace("gram", ranks).rate + self.sum_over_ranks(shape.features**2, ranks)
-        if part == "residual passes":
-            # Ranks that share the rows divide the targets, and make the rest of U again.
+        if part == "leverages":
+            # Ranks that share the rows divide the targets: each hands the others the float32 rows of U that it made.
             parts = target_parts(shape, ranks)
-            again = 2 * n * p * p * (1 - 1 / parts) / (ranks / parts)
-            return again / self.pace("leverages", ranks).rate
+            return 4 * n * p * (1 - 1 / parts) / (ranks / parts) / self.bandwidth
         return 0.0
 
     def sharing(self, part, shape, ranks):
