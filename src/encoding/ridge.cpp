@@ -152,6 +152,7 @@ class Solver {
     const std::vector<Fold> folds = check_blocks(problem);
     FoldSums sums;
     const ProjectedTargets targets = project(problem, folds, sums);
+    if (!criterion_.by_folds()) sums = {};
 
     RidgeFit fit;
     fit.targets_local = problem.grid().targets_owned();
@@ -160,7 +161,7 @@ class Solver {
     fit.form = form_->name();
     fit.cv_name = criterion_.cv_name(options_.measure);
     fit.cv = evaluate(problem, targets, sums, fit);
-    sums = {};
+    sums = {};  // room for the weights
     parallel::agree(comm_, [&] {
       if (!fit.cv.allFinite()) throw NumericalError("ridge: the cross-validation curve is not finite");
     });

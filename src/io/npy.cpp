@@ -98,6 +98,15 @@ Matrix<Scalar> NpyFile::read(Range rows, Range columns) const {
                     file_.string(), rows_, columns_, rows.begin, rows.end, columns.begin, columns.end));
   }
   Matrix<Scalar> values(rows.size(), columns.size());
+  // Pages of a large file count as this process's memory until they are given back.
+  constexpr std::size_t small_file = std::size_t{256} << 20;
+  const bool large = map_->bytes().size() > small_file;
+  constexpr Index bytes_at_once = Index{16} << 20;
+  const Index rows_at_once =
+      std::max<Index>(1, bytes_at_once / (item_bytes_ * std::max<Index>(1, columns.size())));
+  const auto give_back = [&](Index row) {
+    if (large && (row + 1) % rows_at_once == 0) map_->release_pages();
+  };
   with_item(kind_, item_bytes_, [&](auto item) {
     using Item = decltype(item);
     const std::byte* data = map_->bytes().data() + data_offset_;
@@ -109,6 +118,7 @@ Matrix<Scalar> NpyFile::read(Range rows, Range columns) const {
           const Index at = (rows.begin + r) * row_step + columns.begin;
           std::memcpy(values.row(r).data(), data + at * static_cast<Index>(sizeof(Item)),
                       static_cast<std::size_t>(columns.size()) * sizeof(Item));
+          give_back(r);
         }
         return;
       }
@@ -120,10 +130,10 @@ Matrix<Scalar> NpyFile::read(Range rows, Range columns) const {
         std::memcpy(&value, data + at * static_cast<Index>(sizeof(Item)), sizeof(Item));
         values(r, c) = static_cast<Scalar>(value);
       }
+      if (!fortran_) give_back(r);
     }
   });
-  constexpr std::size_t small_file = std::size_t{256} << 20;
-  if (map_->bytes().size() > small_file) map_->release_pages();
+  if (large) map_->release_pages();
   return values;
 }
 
