@@ -144,10 +144,19 @@ void expect_all_completed(const std::vector<Job>& jobs) {
   }
 }
 
+/// Whether jobs may begin: so that none is over before the test looks.
+void let_jobs_begin(bool may) {
+  for (const std::string partition : {"cpu", "gpu"}) {
+    const auto set = run_command(
+        {"scontrol", "update", "PartitionName=" + partition, std::string("State=") + (may ? "UP" : "DOWN")});
+    ASSERT_EQ(set.code, 0) << set.err;
+  }
+}
+
 /// Sends a job the signal that Slurm sends ahead of the time limit, once extraction is on its way.
 void warn_while_extracting(const std::string& id, const fs::path& output) {
-  for (int i = 0; i < 600 && !holds_file(output / "features", ".npy"); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  for (int i = 0; i < 6000 && !holds_file(output / "features", ".npy"); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   ASSERT_TRUE(holds_file(output / "features", ".npy")) << "extraction does not begin";
   const auto sent = run_command({"scancel", "--batch", "--signal=USR1", id});
@@ -163,6 +172,7 @@ TEST_F(Slurm, AChainThatIsWarnedAndASweepThatLosesAPartEndAsUnderMpirun) {
 
   write_site("srun");
   const auto experiment = demo("chain").string();
+  let_jobs_begin(false);
   const auto chain = submit("experiment.sh", {experiment});
   ASSERT_EQ(chain.size(), 6u);
   setenv("CINECORTEX_AFTER", chain.back().c_str(), 1);
@@ -171,6 +181,7 @@ TEST_F(Slurm, AChainThatIsWarnedAndASweepThatLosesAPartEndAsUnderMpirun) {
   ASSERT_EQ(sweep.size(), 2u);
   ASSERT_EQ(run_command({"scancel", sweep[0] + "_3"}).code, 0);
 
+  let_jobs_begin(true);
   warn_while_extracting(chain[0], folder_ / "chain");
   const auto done = wait_for(chain);
   expect_all_completed(done);
