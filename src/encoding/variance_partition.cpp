@@ -8,18 +8,14 @@
 #include <span>
 
 #include "cinecortex/core/error.hpp"
-#include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/encoding/held_out.hpp"
-#include "cinecortex/linalg/distributed_eigen.hpp"
 #include "cinecortex/parallel/agree.hpp"
 #include "columns.hpp"
+#include "decompose_each.hpp"
 #include "leave_out.hpp"
 
 namespace cinecortex::encoding {
 namespace {
-
-/// From this many columns on, all ranks decompose one Gram matrix together instead of one each.
-constexpr Index together_from = 4000;
 
 void check(const std::vector<Statistics>& folds, const Statistics& held_out,
            const std::vector<Range>& spaces) {
@@ -80,28 +76,16 @@ class SubsetFitter {
 
   /// alpha, r2 and r.   Collective: over comm.
   SubsetFit fit() {
-    const std::size_t count = folds_.size() + 1;
-    const bool together = comm_.size() > 1 && static_cast<Index>(columns_.size()) >= together_from;
-    const std::size_t at_once = together ? 1 : static_cast<std::size_t>(comm_.size());
-    for (std::size_t begin = 0; begin < count; begin += at_once) {
-      const std::size_t end = std::min(count, begin + at_once);
-      linalg::EigenPairs mine;
-      if (together) {
-        const MatrixD gram = parallel::agree(comm_, [&] { return training(begin).gram; });
-        mine = linalg::eigh(gram, comm_);
-      } else {
-        mine = parallel::agree(comm_, [&] {
-          interrupt::check();
-          const std::size_t own = begin + static_cast<std::size_t>(comm_.rank());
-          return own < end ? linalg::eigh(training(own).gram) : linalg::EigenPairs{};
+    constexpr Index at_once = 1;
+    decompose_each(
+        std::ssize(folds_) + 1, std::ssize(columns_), at_once,
+        [&](Index task) { return training(static_cast<std::size_t>(task)).gram; }, comm_,
+        [&](Index first, std::vector<linalg::EigenPairs> pairs) {
+          parallel::agree(comm_, [&] {
+            for (std::size_t i = 0; i < pairs.size(); ++i)
+              evaluate(static_cast<std::size_t>(first) + i, pairs[i]);
+          });
         });
-      }
-      for (std::size_t i = begin; i < end; ++i) {
-        const auto pairs =
-            together || comm_.size() == 1 ? std::move(mine) : handed_out(mine, static_cast<int>(i - begin));
-        parallel::agree(comm_, [&] { evaluate(i, pairs); });
-      }
-    }
     return chosen();
   }
 
@@ -110,17 +94,6 @@ class SubsetFitter {
     Statistics train = total_.select(columns_);
     if (task < folds_.size()) train -= folds_[task].select(columns_);
     return centre(std::move(train));
-  }
-
-  /// Rank `owner`'s eigenpairs, on every rank.
-  linalg::EigenPairs handed_out(linalg::EigenPairs& mine, int owner) const {
-    const auto p = static_cast<Index>(columns_.size());
-    linalg::EigenPairs pairs = parallel::agree(comm_, [&] {
-      return comm_.rank() == owner ? std::move(mine) : linalg::EigenPairs{VectorD(p), MatrixD(p, p)};
-    });
-    comm_.broadcast(numbers(pairs.values), owner);
-    comm_.broadcast(numbers(pairs.vectors), owner);
-    return pairs;
   }
 
   void evaluate(std::size_t task, const linalg::EigenPairs& pairs) {
