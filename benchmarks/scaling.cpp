@@ -75,13 +75,15 @@ void measure(const Options& options, const parallel::Communicator& comm) {
   encoding::Fold all;
   for (Index block = 0; block < x.blocks(); ++block) all.push_back({0, x.rows(block)});
   const auto sums = [&](bool gram) {
-    return encoding::centre(
-        std::move(encoding::fold_statistics(problem, x, {all}, {.gram = gram, .single = true}).front()));
+    return std::move(encoding::fold_statistics(problem, x, {all}, {.gram = gram, .single = true}).front());
   };
   phases.run("cross products", [&] { return sums(false).rows; });
   auto statistics = phases.run("gram and cross products", [&] { return sums(true); });
-  const auto form = phases.run(
-      "eigenvectors", [&] { return std::make_unique<encoding::PrimalForm>(x, statistics, true, comm); });
+  auto design = statistics.of_targets({});
+  design.gram = std::move(statistics.gram);
+  const auto form = phases.run("eigenvectors", [&] {
+    return std::make_unique<encoding::PrimalForm>(x, encoding::centre(std::move(design)), true, comm);
+  });
   const auto projected = phases.run("projection", [&] { return form->project(statistics); });
   statistics = {};
   const auto leverages = phases.run("leverages", [&] {

@@ -22,4 +22,9 @@ Index numerical_rank(const VectorD& ascending, Index rows, Index columns) {
   return rank;
 }
 
+bool resolved_by_single(const VectorD& values, Index columns) {
+  constexpr double least = 1e-6;
+  return values.size() == columns && values[0] >= least * values[columns - 1];
+}
+
 }  // namespace cinecortex::encoding

@@ -60,6 +60,11 @@ void add_column_sums(const Rows& rows, VectorD& sums, VectorD& squares) {
 /// n - 1.
 Index numerical_rank(const VectorD& ascending, Index rows, Index columns);
 
+/// Whether sums of float32 products resolve the smallest of `columns` directions: their rounding is some 1e-8 of the
+/// largest.
+/// @param values  the eigenvalues that count, ascending
+bool resolved_by_single(const VectorD& values, Index columns);
+
 /// A matrix or vector as the numbers a reduction works on.
 template <class Dense>
 std::span<typename Dense::Scalar> numbers(Dense& values) {

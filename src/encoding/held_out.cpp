@@ -29,7 +29,7 @@ Projected project(const HeldOutRows& rows, const CentredStatistics& train, const
   // ĉ is divided by small λ afterwards, and takes float64 for that; the held-out VᵀC is not.
   const MatrixD& v = rows.axes().vectors();
   Projected some{MatrixD::Zero(v.cols(), train.cross.cols()),
-                 rows.turned(test.cross),
+                 rows.projected(test.cross),
                  {},
                  test.mean_y - train.mean_y,
                  test.squares_y};
@@ -176,11 +176,6 @@ RidgeAxes::RidgeAxes(const CentredStatistics& fit, const linalg::EigenPairs& pai
   const Index rank = numerical_rank(pairs.values, fit.rows, mean_x_.size());
   values_ = pairs.values.tail(rank);
   vectors_ = pairs.vectors.rightCols(rank);
-}
-
-bool RidgeAxes::resolved_by_single() const {
-  constexpr double least = 1e-6;
-  return rank() == columns() && values_[0] >= least * values_[rank() - 1];
 }
 
 HeldOut held_out(const RidgeAxes& axes, const TrainOf& train, const Statistics& test,

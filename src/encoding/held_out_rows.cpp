@@ -84,7 +84,7 @@ HeldOutRows::HeldOutRows(const RidgeAxes& axes, const Statistics& test, Index ta
   }
 }
 
-MatrixD HeldOutRows::turned(const MatrixD& cross) const {
+MatrixD HeldOutRows::projected(const MatrixD& cross) const {
   const MatrixD& v = axes_.vectors();
   if (!single()) {
     MatrixD result = MatrixD::Zero(v.cols(), cross.cols());

@@ -34,7 +34,7 @@ class HeldOutRows {
   /// Whether products are in float32.
   bool single() const noexcept { return single_.has_value(); }
   /// VᵀC [r, t] of these rows and some targets.   From any thread.
-  MatrixD turned(const MatrixD& cross) const;
+  MatrixD projected(const MatrixD& cross) const;
   double single_norm() const noexcept { return single_norm_; }
   /// Vᵀ(mean of these rows - mean of the fit's) [r]
   const VectorD& offset() const noexcept { return offset_; }

@@ -211,7 +211,7 @@ class Solver {
       Statistics design = sums.total.of_targets({});
       design.gram = criterion_.by_folds() ? sums.total.gram : std::move(sums.total.gram);
       auto form = std::make_unique<PrimalForm>(x_, centre(std::move(design)), single, comm_);
-      if (single && !form->resolved_by_single()) {
+      if (single && !resolved_by_single(form->values(), problem.columns())) {
         if (comm_.root()) {
           log::info(
               "ridge: the smallest direction of x has a variance below 1e-6 of the largest: adding up again "
@@ -340,6 +340,11 @@ std::vector<double> default_alphas() {
 
 std::vector<std::string> ridge_criteria() {
   return {"loo", "gcv", "leave-one-run-out", "leave-one-group-out", "leave-one-season-out", "kfold:K"};
+}
+
+Index kfold_count(const std::string& criterion) {
+  const Criterion parsed = parse_criterion(criterion);
+  return parsed.kind == Criterion::Kind::k_fold ? parsed.folds : 0;
 }
 
 EdgeHits edge_hits(const std::vector<double>& alphas, const std::vector<std::int64_t>& chosen) {

@@ -74,11 +74,6 @@ PrimalForm::PrimalForm(const BlockSource& x, const CentredStatistics& statistics
   if (single_) basis_single_ = basis_.cast<float>();
 }
 
-bool PrimalForm::resolved_by_single() const {
-  constexpr double least = 1e-6;
-  return rank() == columns_ && values_[0] >= least * values_[rank() - 1];
-}
-
 MatrixD PrimalForm::left_vectors(Index block) const {
   return turned_rows<double>(x_.read(block), mean_x_, basis_);
 }
@@ -103,18 +98,10 @@ MatrixD PrimalForm::weights(const RidgeProblem&, const MatrixD& projection, cons
 }
 
 ProjectedTargets PrimalForm::project(const Statistics& statistics) const {
-  return project(statistics.targets(), [&](Range some) { return centre(statistics.of_targets(some)); });
-}
-
-ProjectedTargets PrimalForm::project(const CentredStatistics& statistics) const {
-  return project(statistics.mean_y.size(), [&](Range some) { return statistics.of_targets(some); });
-}
-
-ProjectedTargets PrimalForm::project(Index targets,
-                                     const std::function<CentredStatistics(Range)>& centred_of) const {
+  const Index targets = statistics.targets();
   ProjectedTargets all{MatrixD(rank(), targets), VectorD(targets), VectorD(targets)};
   for_each_tile(targets, [&](Range some) {
-    const CentredStatistics centred = centred_of(some);
+    const CentredStatistics centred = centre(statistics.of_targets(some));
     gemm(true, false, 1.0, basis_, centred.cross, 0.0, all.projection.middleCols(some.begin, some.size()));
     all.mean_y.segment(some.begin, some.size()) = centred.mean_y;
     all.squares_y.segment(some.begin, some.size()) = centred.squares_y;

@@ -1,5 +1,4 @@
 #pragma once
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -60,12 +59,8 @@ class PrimalForm final : public SpectralForm {
                   const VectorD& alpha) const override;
   /// @param statistics  of the same rows, without the Gram matrix or with it    Collective: no.
   ProjectedTargets project(const Statistics& statistics) const;
-  ProjectedTargets project(const CentredStatistics& statistics) const;
-  /// Whether sums of float32 products resolve the smallest direction: their rounding is some 1e-8 of the largest.
-  bool resolved_by_single() const;
 
  private:
-  ProjectedTargets project(Index targets, const std::function<CentredStatistics(Range)>& centred_of) const;
   const BlockSource& x_;
   bool single_;
   Index columns_;

@@ -133,7 +133,7 @@ class Sweeper {
     const Statistics& group = all->groups[task.group];
     const RidgeAxes axes(centred_rest(all->total, group, {}), pairs);
     const bool single = options_.only_resolved_by_single;
-    if (single && !axes.resolved_by_single()) return {};
+    if (single && !resolved_by_single(axes.values(), axes.columns())) return {};
     return held_out(
         axes, [&](Range targets) { return centred_rest(all->total, group, targets); }, group, options_.alphas,
         single ? Products::single : Products::whole);

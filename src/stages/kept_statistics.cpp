@@ -99,9 +99,8 @@ SweepGroups statistics_groups(const std::vector<std::string>& tasks, const std::
   for (const auto& season : seasons) {
     labels[0].push_back(numbers.try_emplace(season, static_cast<Index>(numbers.size())).first->second);
   }
-  const std::string& criterion = experiment.ridge.criterion;
-  if (criterion.starts_with("kfold:")) {
-    add_folds(labels, {SweepFolds::By::contiguous, std::stol(criterion.substr(6))}, tasks, seasons);
+  if (const Index folds = encoding::kfold_count(experiment.ridge.criterion)) {
+    add_folds(labels, {SweepFolds::By::contiguous, folds}, tasks, seasons);
   }
   if (experiment.sweep) add_folds(labels, experiment.sweep->folds, tasks, seasons);
   return refined(labels, tasks.size());

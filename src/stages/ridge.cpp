@@ -111,7 +111,7 @@ std::vector<Index> seasons_of(const FitRows& rows) {
 }
 
 Index fold_count(const encoding::RidgeOptions& options) {
-  if (options.criterion.starts_with("kfold:")) return std::stol(options.criterion.substr(6));
+  if (const Index folds = encoding::kfold_count(options.criterion)) return folds;
   if (options.criterion != "leave-one-season-out") return 1;
   return 1 + *std::max_element(options.season_of.begin(), options.season_of.end());
 }

@@ -237,7 +237,7 @@ std::string describe(const Config& config, const Context& context, const Extract
 /// Folds of the ridge's criterion; 1 if it has none.
 Index criterion_folds(const Config& config, const Context& context) {
   const auto& criterion = config.experiment.ridge.criterion;
-  if (criterion.starts_with("kfold:")) return std::stol(criterion.substr(6));
+  if (const Index folds = encoding::kfold_count(criterion)) return folds;
   if (criterion != "leave-one-season-out") return 1;
   std::set<std::string> seasons;
   for (const auto* run : context.of(context.split.base)) seasons.insert(run->id.group());
@@ -254,6 +254,7 @@ std::vector<Index> cohort_targets(const Config& config, const Context& context) 
   }
   if (!config.experiment.ridge.per_target) return apart;
   std::vector<Index> cohorts;
+  cohorts.reserve(together.size());
   for (const auto& [runs, targets] : together) cohorts.push_back(targets);
   return cohorts;
 }

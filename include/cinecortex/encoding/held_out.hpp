@@ -21,8 +21,6 @@ class RidgeAxes {
   const VectorD& values() const noexcept { return values_; }    ///< λ [r], ascending, all positive
   const MatrixD& vectors() const noexcept { return vectors_; }  ///< V [p, r]
   const VectorD& mean_x() const noexcept { return mean_x_; }
-  /// Whether sums of float32 products know even the smallest direction: its variance is 1e-6 of the largest or more.
-  bool resolved_by_single() const;
 
  private:
   VectorD values_, mean_x_;

@@ -35,6 +35,8 @@ struct RidgeOptions {
 /// Alphas that tie within 1e-12 (relative) give way to the largest of them, so a constant target gets the
 /// largest alpha of the grid.
 std::vector<std::string> ridge_criteria();
+/// K of the criterion "kfold:K"; 0 of every other.   @throws InputError: unknown criterion, K < 2.   Collective: no.
+Index kfold_count(const std::string& criterion);
 
 /// @throws InputError: no alpha, negative or non-finite alpha, unknown criterion, fewer than two folds.
 void check(const RidgeOptions& options);

@@ -1,5 +1,4 @@
 #include "cinecortex/encoding/ridge.hpp"
-#include "cinecortex/core/memory.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,6 +8,7 @@
 
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/log.hpp"
+#include "cinecortex/core/memory.hpp"
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/parallel/agree.hpp"
 #include "inputs.hpp"
@@ -50,7 +50,7 @@ encoding::RidgeShape shape_of(const Inputs& inputs, const encoding::RidgeOptions
                              .alphas = static_cast<Index>(options.alphas.size()),
                              .ranks = comm.size(),
                              .single = inputs.x.single_precision() && inputs.y.single_precision()};
-  if (options.criterion.starts_with("kfold:")) shape.folds = std::stol(options.criterion.substr(6));
+  shape.folds = std::max<Index>(1, encoding::kfold_count(options.criterion));
   for (Index block = 0; block < inputs.x.blocks(); ++block) {
     shape.block_rows = std::max(shape.block_rows, inputs.x.rows(block));
   }
