@@ -468,11 +468,13 @@ Leverages::Leverages(const RidgeProblem& problem, const SpectralForm& form, cons
       }
     }
   });
-  for (std::size_t i = 0; parts > 1 && i < kept; ++i) {
-    const auto block = static_cast<std::size_t>(blocks[i]);
-    const auto& row = problem.grid().target_axis();
-    row.broadcast(numbers(kept_single_[block]), owner(i, parts));
-    row.broadcast(numbers(kept_double_[block]), owner(i, parts));
+  if (parts > 1) {
+    const auto row = problem.comm().split(problem.grid().run_part(), part);
+    for (std::size_t i = 0; i < kept; ++i) {
+      const auto block = static_cast<std::size_t>(blocks[i]);
+      row.broadcast(numbers(kept_single_[block]), owner(i, parts));
+      row.broadcast(numbers(kept_double_[block]), owner(i, parts));
+    }
   }
   problem.comm().sum(numbers(gaps_));
   hard_ = hard_threshold();

@@ -38,7 +38,6 @@ Grid::Grid(const Communicator& comm, Index targets_global, Index min_targets)
       targets_local_{partition(targets_global, comm.size(), Index{target_part_} * run_parts_).begin,
                      partition(targets_global, comm.size(), Index{target_part_ + 1} * run_parts_ - 1).end},
       targets_owned_(partition(targets_global, comm.size(), comm.rank())),
-      run_axis_(comm.split(target_part_, run_part_)),
-      target_axis_(comm.split(run_part_, target_part_)) {}
+      run_axis_(comm.split(target_part_, run_part_)) {}
 
 }  // namespace cinecortex::parallel

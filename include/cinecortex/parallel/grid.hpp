@@ -32,13 +32,12 @@ class Grid {
   Range targets_owned() const noexcept {
     return targets_owned_;
   }  ///< partition(t, size, rank), a part of them
-  const Communicator& run_axis() const noexcept { return run_axis_; }        ///< ranks with the same targets
-  const Communicator& target_axis() const noexcept { return target_axis_; }  ///< ranks with the same runs
+  const Communicator& run_axis() const noexcept { return run_axis_; }  ///< ranks with the same targets
 
  private:
   int run_parts_, target_parts_, run_part_, target_part_;
   Range targets_local_, targets_owned_;
-  Communicator run_axis_, target_axis_;
+  Communicator run_axis_;
 };
 
 }  // namespace cinecortex::parallel
