@@ -6,6 +6,7 @@
 #include "batching.hpp"
 #include "cinecortex/core/error.hpp"
 #include "factories.hpp"
+#include "finite.hpp"
 #include "internvl_network.hpp"
 #include "internvl_prompt.hpp"
 #include "time_grid.hpp"
@@ -72,7 +73,7 @@ class InternVl final : public Extractor {
                     settings_.tokens, {.img = part(0), .text = part(1), .vit = part(2)});
     });
     for (std::size_t i = 0; i < outputs.size(); ++i)
-      check_finite(stimulus.info, rows, readings_[i].name, outputs[i]);
+      require_finite(outputs[i], "internvl, reading " + readings_[i].name + ",", stimulus.info.run, rows);
   }
 
  private:
@@ -80,15 +81,6 @@ class InternVl final : public Extractor {
     return internvl::make_prompt(internvl::prompt_text(transcript, row, settings_.words), settings_.frames,
                                  picture_,
                                  [&](std::string_view text) { return tokenizer_.encode(text, false); });
-  }
-
-  static void check_finite(const RunInfo& info, Range rows, const std::string& reading,
-                           const MatrixF& values) {
-    if (all_finite(values)) return;
-    throw InputError(
-        fmt::format("{}: internvl, reading {}, gave a number that is not finite for TRs {} to {}; allowed: "
-                    "type = \"float32\" or \"bfloat16\", or weights without such numbers",
-                    info.run, reading, rows.begin, rows.end));
   }
 
   Settings settings_;

@@ -4,6 +4,7 @@
 
 #include "cinecortex/core/error.hpp"
 #include "factories.hpp"
+#include "finite.hpp"
 #include "text_states.hpp"
 #include "text_windows.hpp"
 #include "tokenizer.hpp"
@@ -43,12 +44,7 @@ class Llama final : public Extractor {
     compute(stimulus.info, texts, states);
     for (Index i = 0; i < rows.size(); ++i)
       outputs[0].row(i) = states.row(text_of_row[static_cast<std::size_t>(i)]);
-    if (!all_finite(states)) {
-      throw InputError(
-          fmt::format("{}: llama gave a number that is not finite for TRs {} to {}; allowed: type = "
-                      "\"float32\" or \"bfloat16\", or weights without such numbers",
-                      stimulus.info.run, rows.begin, rows.end));
-    }
+    require_finite(states, "llama", stimulus.info.run, rows);
   }
 
  private:

@@ -8,6 +8,7 @@
 #include "batching.hpp"
 #include "cinecortex/core/error.hpp"
 #include "factories.hpp"
+#include "finite.hpp"
 #include "placement.hpp"
 #include "slow_r50.hpp"
 #include "time_grid.hpp"
@@ -76,12 +77,7 @@ class SlowR50Space final : public Extractor {
       outputs[0].middleRows(batch.begin, batch.size()) =
           features(stimulus.frames->frame(batch.begin * SlowR50::frames), batch.size());
     });
-    if (!outputs[0].allFinite()) {
-      throw InputError(fmt::format(
-          "run {}, TRs {} to {}: slow_r50 gave numbers that are not finite; its weights hold such "
-          "numbers, or are too large for the type asked for",
-          stimulus.info.run, rows.begin, rows.end - 1));
-    }
+    require_finite(outputs[0], "slow_r50", stimulus.info.run, rows);
   }
 
  private:

@@ -6,6 +6,7 @@
 #include "batching.hpp"
 #include "cinecortex/core/error.hpp"
 #include "factories.hpp"
+#include "finite.hpp"
 #include "placement.hpp"
 #include "whisper_clip.hpp"
 #include "whisper_encoder.hpp"
@@ -53,12 +54,7 @@ class Whisper final : public Extractor {
       const std::span<const Range> some(clips.data() + batch.begin, static_cast<std::size_t>(batch.size()));
       run(stimulus.audio, some, shared, outputs[0].middleRows(batch.begin, batch.size()));
     });
-    if (!all_finite(outputs[0])) {
-      throw InputError(
-          fmt::format("{}: whisper gave a number that is not finite for TRs {} to {}; allowed: "
-                      "type = \"float32\", or weights without such numbers",
-                      stimulus.info.run, rows.begin, rows.end));
-    }
+    require_finite(outputs[0], "whisper", stimulus.info.run, rows);
   }
 
  private:
