@@ -15,7 +15,7 @@ enum class To { program, first_rank, last_rank, all_ranks, launcher };
 
 std::vector<int> receivers(To to, int pid) {
   if (to == To::program || to == To::launcher) return {pid};
-  const auto ranks = rank_processes(pid);
+  auto ranks = rank_processes(pid);
   if (ranks.empty() || to == To::all_ranks) return ranks;
   return {to == To::first_rank ? ranks.front() : ranks.back()};
 }
@@ -42,10 +42,6 @@ class Warning {
   bool sent_ = false;
 };
 
-Result run_warned(const Arguments& arguments, int ranks, Warning warning) {
-  return run_program(arguments, ranks, [&](int pid) { warning(pid); });
-}
-
 /// One line that says so, and the exit code.
 /// @param stage  the one that it has to be; of a whole run it may be the next, for stages take a moment here
 void expect_stopped(const Result& result, const std::string& stage = {}) {
@@ -69,7 +65,8 @@ struct Stop {
 Result stopped_run(const Arguments& command, int ranks, const Stop& stop, const fs::path& out) {
   constexpr int attempts = 5;
   for (int i = 1;; ++i) {
-    auto result = run_warned(command, ranks, {stop.signal, stop.to, out / stop.folder, stop.extension});
+    auto result =
+        run_program(command, ranks, Warning(stop.signal, stop.to, out / stop.folder, stop.extension));
     if (result.code != 0 || i == attempts) return result;
     for (const char* folder : {stop.folder, "scores"}) fs::remove_all(out / folder);
   }
@@ -133,12 +130,12 @@ TEST(Stop, APartOfASweepKeepsTheSubjectsItHas) {
   };
   const auto parts = folder / "out/sweep/parts";
   const auto part = sweep({"--part", "1/1"});
-  expect_stopped(run_warned(part, 2, {SIGUSR1, To::first_rank, parts, ".h5"}), "sweep");
+  expect_stopped(run_program(part, 2, Warning(SIGUSR1, To::first_rank, parts, ".h5")), "sweep");
   const auto share = parts / "part-1-of-1-share-1.h5";
   ASSERT_TRUE(fs::exists(share));
   EXPECT_FALSE(fs::exists(parts / "part-1-of-1.h5"));
   const auto made = fs::last_write_time(share);
-  expect_stopped(run_warned(part, 2, {SIGUSR1, To::last_rank, parts, ".h5"}), "sweep");
+  expect_stopped(run_program(part, 2, Warning(SIGUSR1, To::last_rank, parts, ".h5")), "sweep");
   EXPECT_EQ(fs::last_write_time(share), made);
 
   ASSERT_EQ(run_program(part, 2).code, 0);

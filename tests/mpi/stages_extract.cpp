@@ -5,7 +5,7 @@
 #include "cinecortex/io/hdf5.hpp"
 #include "cinecortex/io/npy.hpp"
 #include "cinecortex/stages/stages.hpp"
-#include "cinecortex/stages/synth.hpp"
+#include "small_data_set.hpp"
 
 namespace {
 
@@ -34,18 +34,7 @@ class Extraction : public ::testing::Test {
   static void SetUpTestSuite() {
     const auto comm = Communicator::world();
     if (comm.root()) fs::remove_all("balance");
-    comm.barrier();
-    stages::SynthConfig data;
-    data.root = "balance/data";
-    data.subjects = {1};
-    data.parcels = 4;
-    data.run_tr = 40;
-    data.tr_s = 0.8;
-    data.runs_per_season = 1;
-    data.runs_per_movie = 1;
-    data.width = data.height = 32;
-    data.frame_rate_hz = 8;
-    stages::synth(data, comm);
+    cinecortex::testing::make_small_data_set("balance/data", 40, 32, 32, comm);
   }
   Communicator comm_ = Communicator::world();
 };

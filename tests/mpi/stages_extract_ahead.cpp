@@ -5,7 +5,7 @@
 
 #include "cinecortex/io/hdf5.hpp"
 #include "cinecortex/stages/stages.hpp"
-#include "cinecortex/stages/synth.hpp"
+#include "small_data_set.hpp"
 
 namespace {
 
@@ -16,21 +16,7 @@ namespace fs = std::filesystem;
 class ReadAhead : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    const auto comm = Communicator::world();
-    if (comm.root()) fs::remove_all("extract_data");
-    comm.barrier();
-    stages::SynthConfig config;
-    config.root = "extract_data";
-    config.subjects = {1};
-    config.parcels = 4;
-    config.run_tr = 24;
-    config.tr_s = 0.8;
-    config.runs_per_season = 1;
-    config.runs_per_movie = 1;
-    config.width = 48;
-    config.height = 32;
-    config.frame_rate_hz = 8;
-    stages::synth(config, comm);
+    cinecortex::testing::make_small_data_set("extract_data", 24, 48, 32, Communicator::world());
   }
 
   stages::Config config(const std::string& output, bool ahead) const {
