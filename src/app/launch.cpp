@@ -50,10 +50,13 @@ void prepare_environment() {
   if (ranks_on_a_node() > processors_for_them()) {
     setenv("OMPI_MCA_mpi_yield_when_idle", "1", keep_what_is_set);
   }
-  // Started without a launcher, Open MPI would start a daemon first, as if more processes were to come: 0.2 s.
+  // Started without a launcher there is nobody to talk to. Open MPI would start a daemon, as if more processes were to
+  // come, and look for networks: 0.2 s each.
   const bool launched =
       std::getenv("OMPI_COMM_WORLD_SIZE") || std::getenv("PMIX_RANK") || std::getenv("PMI_RANK");
-  if (!launched) setenv("OMPI_MCA_ess_singleton_isolated", "1", keep_what_is_set);
+  if (launched) return;
+  setenv("OMPI_MCA_ess_singleton_isolated", "1", keep_what_is_set);
+  setenv("OMPI_MCA_pml", "ob1", keep_what_is_set);
 }
 
 int fair_threads(const parallel::Communicator& comm) {
