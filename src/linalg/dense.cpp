@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cinecortex/core/error.hpp"
+#include "cinecortex/parallel/threads.hpp"
 #include "device_kernels.hpp"
 #include "fortran.hpp"
 
@@ -139,15 +140,15 @@ void mirror_upper(ViewD c) {
   }
   // By tiles, so that both sides of the copy stay in cache.
   constexpr Index tile = 64;
-  for (Index i0 = 0; i0 < c.rows(); i0 += tile) {
-    const Index i1 = std::min(i0 + tile, c.rows());
+  parallel::for_each_in_threads((c.rows() + tile - 1) / tile, [&](Index strip) {
+    const Index i0 = strip * tile, i1 = std::min(i0 + tile, c.rows());
     for (Index j0 = i0; j0 < c.cols(); j0 += tile) {
       const Index j1 = std::min(j0 + tile, c.cols());
       for (Index i = i0; i < i1; ++i) {
         for (Index j = std::max(j0, i + 1); j < j1; ++j) c(j, i) = c(i, j);
       }
     }
-  }
+  });
 }
 
 EigenPairs eigh(const ConstViewD& symmetric) {

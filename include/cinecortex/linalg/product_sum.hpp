@@ -25,7 +25,9 @@ class ProductSum {
   MatrixD take();
 
  private:
-  MatrixD total_;
+  Index rows_, columns_;
+  MatrixD
+      total_;  ///< empty before the first piece, whose product is its first touch: by the threads that add to it
   MatrixF recent_;
   std::unique_ptr<DeviceSum> on_device_;
 };
@@ -42,7 +44,8 @@ class GramSum {
   MatrixD take();
 
  private:
-  MatrixD total_;
+  Index columns_;
+  MatrixD total_;  ///< the upper triangle; as in ProductSum
   MatrixF recent_;
   std::unique_ptr<DeviceSum> on_device_;
 };
