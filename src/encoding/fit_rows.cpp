@@ -25,6 +25,12 @@ Index FitRows::total_rows() const {
   return std::accumulate(rows_.begin(), rows_.end(), Index{0});
 }
 
+Index FitRows::longest_run() const {
+  Index longest = 0;
+  for (Index block = 0; block < blocks(); ++block) longest = std::max(longest, source_.rows(block));
+  return longest;
+}
+
 template <class Scalar>
 VectorD FitRows::first_means() const {
   const auto first = std::find_if(rows_.begin(), rows_.end(), [](Index rows) { return rows > 0; });
@@ -63,6 +69,16 @@ std::vector<Range> FitRows::dealt_to(int rank, int ranks) const {
     dealt.push_back(groups[static_cast<std::size_t>(group)]);
   }
   return dealt;
+}
+
+std::vector<Index> FitRows::with_rows(const std::vector<Range>& groups) const {
+  std::vector<Index> blocks;
+  for (const Range group : groups) {
+    for (Index block = group.begin; block < group.end; ++block) {
+      if (rows(block) > 0) blocks.push_back(block);
+    }
+  }
+  return blocks;
 }
 
 template <class Scalar>

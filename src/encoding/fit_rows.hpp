@@ -4,6 +4,7 @@
 
 #include "cinecortex/encoding/block_source.hpp"
 #include "cinecortex/encoding/pca.hpp"
+#include "stream_ahead.hpp"
 
 namespace cinecortex::encoding {
 
@@ -20,6 +21,7 @@ class FitRows {
   Index blocks() const { return source_.blocks(); }
   Index rows(Index block) const { return rows_[static_cast<std::size_t>(block)]; }
   Index total_rows() const;
+  Index longest_run() const;  ///< rows as they are read, whether they take part or not
   Index columns() const { return source_.columns(); }
   /// Means of the first run's fit rows: near the mean of all.
   template <class Scalar>
@@ -30,13 +32,15 @@ class FitRows {
   template <class Scalar, class Fn>
   void for_each_piece(int rank, int ranks, Fn&& fn) const {
     const Index width = columns(), most = piece_rows(width, sizeof(Scalar));
+    const auto groups = dealt_to(rank, ranks);
+    ReadAhead ahead(with_rows(groups), [&](Index block) { return read_run<Scalar>(block, {0, width}); });
     Matrix<Scalar> piece;
-    for (const Range blocks : dealt_to(rank, ranks)) {
+    for (const Range blocks : groups) {
       piece.resize(std::min(most, rows_in(blocks)), width);
       Index filled = 0;
       for (Index block = blocks.begin; block < blocks.end; ++block) {
         if (rows(block) == 0) continue;
-        const Matrix<Scalar> run = read_run<Scalar>(block, {0, width});
+        const Matrix<Scalar> run = ahead.next();
         for (Index taken = 0; taken < rows(block);) {
           const Index count = std::min(rows(block) - taken, piece.rows() - filled);
           pick<Scalar>(run, taken, {0, width}, piece.middleRows(filled, count));
@@ -61,6 +65,7 @@ class FitRows {
   Index rows_in(Range blocks) const;
   /// Groups of neighbouring runs that one rank takes, dealt by their rows.
   std::vector<Range> dealt_to(int rank, int ranks) const;
+  std::vector<Index> with_rows(const std::vector<Range>& groups) const;  ///< their blocks
   template <class Scalar>
   Matrix<Scalar> read_run(Index block, Range columns) const;
   template <class Scalar>
