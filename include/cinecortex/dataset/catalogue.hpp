@@ -18,8 +18,8 @@ struct FmriSource {
 
 struct Run {
   RunId id;
-  std::filesystem::path movie;       ///< empty: none
-  std::filesystem::path transcript;  ///< empty: none (silent movie)
+  std::filesystem::path movie;                  ///< empty: none
+  std::filesystem::path transcript;             ///< empty: none (silent movie)
   std::map<int, std::vector<FmriSource>> fmri;  ///< per subject, in order of the repeats
   std::map<int, Index> target_samples;          ///< per subject: rows asked for where the truth is withheld
   /// Rows a prediction for this subject has: the withheld count, else the longest repeat; 0: not shown to them.
@@ -30,13 +30,13 @@ struct Run {
 struct Catalogue {
   std::filesystem::path root;
   std::vector<int> subjects;
-  std::map<int, Index> targets;                   ///< parcels per subject
-  std::map<int, std::filesystem::path> atlas;     ///< per subject, where there is one
-  std::vector<Run> runs;                          ///< sorted by id
+  std::map<int, Index> targets;                ///< parcels per subject
+  std::map<int, std::filesystem::path> atlas;  ///< per subject, where there is one
+  std::vector<Run> runs;                       ///< sorted by id
 
   const Run* find(std::string_view task) const;
 
-  std::string to_json() const;                    ///< for sending to other ranks
+  std::string to_json() const;  ///< for sending to other ranks
   static Catalogue from_json(const std::string& text);
 };
 
@@ -51,7 +51,8 @@ namespace layout {
 std::filesystem::path movie(const std::filesystem::path& root, const RunId& run);
 std::filesystem::path transcript(const std::filesystem::path& root, const RunId& run);
 std::filesystem::path fmri_folder(const std::filesystem::path& root, int subject);
-std::filesystem::path fmri_file(const std::filesystem::path& root, int subject, Collection collection, Index targets);
+std::filesystem::path fmri_file(const std::filesystem::path& root, int subject, Collection collection,
+                                Index targets);
 std::filesystem::path sample_numbers(const std::filesystem::path& root, int subject, const std::string& part);
 std::filesystem::path atlas(const std::filesystem::path& root, int subject, Index targets);
 std::string subject_name(int subject);  ///< sub-01

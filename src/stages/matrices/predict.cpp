@@ -3,10 +3,10 @@
 
 #include <memory>
 
-#include "model_files.hpp"
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/parallel/agree.hpp"
 #include "inputs.hpp"
+#include "model_files.hpp"
 #include "prediction_file.hpp"
 
 namespace cinecortex::stages::matrices {

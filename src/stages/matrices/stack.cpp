@@ -5,12 +5,12 @@
 #include <memory>
 #include <set>
 
-#include "model_files.hpp"
-#include "outputs.hpp"
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/parallel/agree.hpp"
 #include "inputs.hpp"
+#include "model_files.hpp"
+#include "outputs.hpp"
 
 namespace cinecortex::stages::matrices {
 namespace {
