@@ -48,12 +48,15 @@ class BlockKrylov {
       projected_ = MatrixD::Zero(most_, most_);
     });
     append(MatrixD::Zero(options_.block, mine_.size()));
-    for (;;) {
+    constexpr double hardly_smaller = 0.25;  // where it converges a restart leaves a tenth or less
+    for (double before = std::numeric_limits<double>::infinity();;) {
       while (size_ + options_.block <= most_) expand();
       rayleigh_ritz();
       const double residual = largest_residual();
-      const bool converged = residual <= options_.tolerance;
+      const bool only_rounding = residual <= options_.rounding && residual > hardly_smaller * before;
+      const bool converged = residual <= options_.tolerance || only_rounding;
       if (converged || products_ >= options_.most_products) return result(residual, converged);
+      before = residual;
       restart();
     }
   }

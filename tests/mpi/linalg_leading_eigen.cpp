@@ -114,6 +114,27 @@ TEST(LeadingEigen, SaysSoWhenTheLimitOfProductsEndsIt) {
   EXPECT_NEAR(rest.rowwise().norm().maxCoeff() / pairs.values[0] / pairs.residual, 1.0, 1e-6);
 }
 
+TEST(LeadingEigen, EndsAtTheRoundingOfItsProduct) {
+  const Communicator world = Communicator::world();
+  const MatrixD matrix = with_spectrum(VectorD::LinSpaced(300, 2.0, 1.0), 8);
+  const Range mine = partition(300, world.size(), world.rank());
+  const MatrixF rounded = matrix.cast<float>();
+  const auto product = [&](const MatrixD& vectors) -> MatrixD {
+    return (vectors.cast<float>() * rounded.middleCols(mine.begin, mine.size())).cast<double>();
+  };
+  LeadingOptions options = wanting(40, 8);
+  options.tolerance = 1e-9;  // float32 does not give that
+  options.most_products = 3000;
+  EXPECT_FALSE(leading_eigenpairs(300, product, options, world).converged);
+  options.rounding = 1e-6;
+  const LeadingPairs pairs = leading_eigenpairs(300, product, options, world);
+  EXPECT_TRUE(pairs.converged);
+  EXPECT_LT(pairs.products, 1500);
+  EXPECT_LE(pairs.residual, options.rounding);
+  const MatrixD rest = pairs.vectors * matrix - pairs.values.asDiagonal() * pairs.vectors;
+  EXPECT_LT(rest.rowwise().norm().maxCoeff() / pairs.values[0], 2 * options.rounding);
+}
+
 TEST(LeadingEigen, RefusesImpossibleSizes) {
   const Communicator world = Communicator::world();
   const MatrixD matrix = MatrixD::Identity(5, 5);

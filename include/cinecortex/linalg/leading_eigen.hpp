@@ -15,6 +15,9 @@ using SymmetricProduct = std::function<MatrixD(const MatrixD& vectors)>;
 struct LeadingOptions {
   Index count = 0;          ///< k ≤ n
   double tolerance = 1e-8;  ///< wanted: every ‖S v - λ v‖ ≤ tolerance · λ_1
+  /// Residuals below this may be no more than the product's own rounding: there it also ends when a restart makes
+  /// them hardly smaller.
+  double rounding = 0;
   Index block = 64;         ///< vectors a product
   Index basis = 0;          ///< vectors held at most; raised to what the method needs
   Index most_products = 0;  ///< vectors multiplied at most before it gives up (converged: false)
@@ -27,7 +30,7 @@ struct LeadingPairs {
   MatrixD vectors;        ///< [k, n] orthonormal rows
   double residual = 0;    ///< estimate of max ‖S v - λ v‖ / λ_1
   Index products = 0;     ///< vectors multiplied
-  bool converged = true;  ///< residual ≤ tolerance
+  bool converged = true;  ///< residual ≤ tolerance, or down to the product's rounding
 };
 
 /// The k largest eigenpairs by a block Krylov method with thick restarts (block Lanczos with full
