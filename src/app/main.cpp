@@ -49,7 +49,10 @@ class Worker {
     return command_.dry_run ? stages::validate(config, comm_)
                             : stages::run_stage(command_.verb, config, comm_);
   }
-  stages::Summary operator()(const stages::matrices::PcaConfig& config) const { return pca(config, comm_); }
+  stages::Summary operator()(stages::matrices::PcaConfig config) const {
+    config.handling.memory_bytes = runtime_.memory_bytes;
+    return pca(config, comm_);
+  }
   stages::Summary operator()(stages::matrices::RidgeConfig config) const {
     config.handling.memory_bytes = runtime_.memory_bytes;
     return ridge(config, comm_);

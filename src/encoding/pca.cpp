@@ -13,6 +13,7 @@
 #include "column_moments.hpp"
 #include "columns.hpp"
 #include "fit_rows.hpp"
+#include "pca_costs.hpp"
 #include "pca_solvers.hpp"
 
 namespace cinecortex::encoding {
@@ -20,20 +21,6 @@ namespace {
 
 using parallel::agree;
 using parallel::Communicator;
-
-std::string name_of(PcaSolver solver) {
-  switch (solver) {
-    case PcaSolver::automatic:
-      return "auto";
-    case PcaSolver::covariance:
-      return "covariance";
-    case PcaSolver::dual:
-      return "dual";
-    case PcaSolver::randomized:
-      return "randomized";
-  }
-  throw Error("internal: a PCA solver without a name");
-}
 
 FitRows checked_rows(const BlockSource& features, const PcaOptions& options) {
   if (options.fit_every < 1) {
@@ -58,7 +45,11 @@ PcaShape checked_shape(const FitRows& rows, const PcaOptions& options) {
                     "(0: as many as there are)",
                     options.components, most, d, n));
   }
-  return {n, d, options.components == 0 ? most : options.components, rows.single()};
+  return {.rows = n,
+          .columns = d,
+          .components = options.components == 0 ? most : options.components,
+          .single = rows.single(),
+          .block_rows = rows.longest_run()};
 }
 
 Solution solve(PcaSolver solver, FitRows& rows, const PcaShape& shape, std::uint64_t seed,
@@ -184,7 +175,9 @@ Pca fit_pca(const BlockSource& features, const PcaOptions& options, const Commun
   Pca pca;
   pca.scale_mode = options.scale;
   pca.fit_rows = shape.rows;
-  const PcaSolver solver = choose_solver(options.solver, shape);
+  const double bytes = comm.min(options.memory_bytes);
+  const PcaSolver solver =
+      agree(comm, [&] { return choose_solver(options.solver, shape, comm.size(), bytes); });
   pca.solver = name_of(solver);
   Solution solution = solve(solver, rows, shape, options.seed, comm);
   const bool converged = solution.converged;

@@ -5,7 +5,6 @@
 #include <numeric>
 #include <vector>
 
-#include "cinecortex/core/error.hpp"
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/linalg/distributed_eigen.hpp"
 #include "cinecortex/linalg/leading_eigen.hpp"
@@ -14,6 +13,7 @@
 #include "cinecortex/parallel/threads.hpp"
 #include "column_moments.hpp"
 #include "columns.hpp"
+#include "pca_costs.hpp"
 
 namespace cinecortex::encoding {
 namespace {
@@ -26,74 +26,15 @@ using linalg::ProductSum;
 using parallel::agree;
 using parallel::Communicator;
 
-// ---- what a solver costs and holds ----
-
-/// For a square in memory: small blocks need the fewest products.
-LeadingOptions in_memory(Index k, std::uint64_t seed) {
-  LeadingOptions options;
-  options.count = k;
-  options.block = k < 64 ? 8 : std::min<Index>((k + 127) / 128 * 16, 64);  // gemm likes sixteens
-  options.basis = 2 * k + options.block;
-  options.most_products = 40 * (k + options.block);
-  options.seed = seed;
-  return options;
-}
-
-/// For rows that are read again for every block: larger blocks and a larger basis need fewer passes.
-LeadingOptions streamed(Index k, std::uint64_t seed) {
-  LeadingOptions options = in_memory(k, seed);
-  options.block = 2 * options.block;
-  options.basis = 3 * k + options.block;
-  return options;
-}
-
-/// Times in units of a float64 operation of gemm. Constants measured: docs/mathematics.md §7.
-struct Costs {
-  double covariance, dual, randomized;
-};
-
-constexpr double decomposition = 16.0;  // n³; dsyevd counts 9 n³ with vectors, but is slower than gemm
-constexpr double products_a_component = 4.0;
-
-double krylov_cost(double n, const LeadingOptions& options, double product) {
-  const auto m = static_cast<double>(options.basis), k = static_cast<double>(options.count);
-  const double products = products_a_component * (k + static_cast<double>(options.block));
-  const double restarts = products / (m - k);
-  return products * (product + 6 * n * m) + restarts * (decomposition * m * m * m + 2 * n * m * m);
-}
-
-double square_cost(Index n, Index k) {
-  const auto size = static_cast<double>(n);
-  const double whole = decomposition * size * size * size;
-  const LeadingOptions options = in_memory(k, 0);
-  if (linalg::krylov_basis(n, options) == n) return whole;
-  return std::min(whole, krylov_cost(size, options, 2 * size * size));
-}
-
-bool whole_is_cheaper(Index n, Index k) {
-  const auto size = static_cast<double>(n);
-  return square_cost(n, k) >= decomposition * size * size * size;
-}
-
-Costs estimate(const PcaShape& shape) {
-  const auto n = static_cast<double>(shape.rows), d = static_cast<double>(shape.columns),
-             k = static_cast<double>(shape.components);
-  const double with_rows = shape.single ? 0.5 : 1.0;
-  const double polish = with_rows * 4 * n * d * k;
-  const double reading = 20 * n * d;
-  const LeadingOptions options = streamed(shape.components, 0);
-  const double passes = products_a_component * (k / static_cast<double>(options.block) + 1);
-  const double streaming = linalg::krylov_basis(shape.columns, options) < shape.columns
-                               ? krylov_cost(d, options, with_rows * 4 * n * d) + passes * reading
-                               : with_rows * 4 * n * d * d + decomposition * d * d * d +
-                                     d / static_cast<double>(options.block) * reading;
-  return {with_rows * n * d * d + square_cost(shape.columns, shape.components) + 2 * k * d * d + reading,
-          with_rows * n * d * (n + 2 * k) + square_cost(shape.rows, shape.components) + 4 * d * k * k +
-              polish + 3 * reading,
-          streaming + polish + 2 * reading};
-}
-
 // ---- the rows ----
+
+/// The same where products are in Scalar: float32 ones stop converging somewhere below this.
+template <class Scalar>
+LeadingOptions rounded_to(LeadingOptions options) {
+  constexpr double of_float32 = 1e-6;
+  if constexpr (std::is_same_v<Scalar, float>) options.rounding = of_float32;
+  return options;
+}
 
 template <class Scalar, class Fn>
 void for_each_piece(const FitRows& rows, const Communicator& comm, Fn&& fn) {
@@ -241,7 +182,8 @@ template <class Scalar>
 MatrixD leading_vectors(const MatrixD& square, Index k, std::uint64_t seed, const Communicator& comm,
                         bool& converged) {
   const Index n = square.rows();
-  if (whole_is_cheaper(n, k)) return leading_rows(linalg::eigh(square, comm).vectors, k);
+  if (whole_is_cheaper(n, k, std::is_same_v<Scalar, float>))
+    return leading_rows(linalg::eigh(square, comm).vectors, k);
   const Range mine = partition(n, comm.size(), comm.rank());
   MatrixF rounded;
   if constexpr (std::is_same_v<Scalar, float>) {
@@ -251,7 +193,7 @@ MatrixD leading_vectors(const MatrixD& square, Index k, std::uint64_t seed, cons
     if constexpr (std::is_same_v<Scalar, float>) return part_of_product(vectors, rounded, mine);
     return part_of_product(vectors, square, mine);
   };
-  LeadingPairs pairs = linalg::leading_eigenpairs(n, product, in_memory(k, seed), comm);
+  LeadingPairs pairs = linalg::leading_eigenpairs(n, product, rounded_to<Scalar>(in_memory(k, seed)), comm);
   converged = pairs.converged;
   return std::move(pairs.vectors);
 }
@@ -314,11 +256,9 @@ Solution covariance(FitRows& rows, const PcaShape& shape, std::uint64_t seed, co
 /// This rank's share of the columns, in shards of all fit rows.
 class ColumnShards {
  public:
-  static constexpr Index numbers = Index{32} << 20;
-
   /// Shards are the same for any number of ranks, so that their float32 products round alike.
   ColumnShards(const PcaShape& shape, const Communicator& comm)
-      : width_(std::clamp<Index>(numbers / std::max<Index>(1, shape.rows), 1, 1024)) {
+      : width_(std::clamp<Index>(shard_numbers / std::max<Index>(1, shape.rows), 1, 1024)) {
     const Range shards = partition((shape.columns + width_ - 1) / width_, comm.size(), comm.rank());
     mine_ = {std::min(shards.begin * width_, shape.columns), std::min(shards.end * width_, shape.columns)};
   }
@@ -421,71 +361,14 @@ Solution randomized(FitRows& rows, const PcaShape& shape, std::uint64_t seed, co
   const auto product = [&](const MatrixD& vectors) -> MatrixD {
     return images_of<Scalar>(rows, vectors, nullptr, comm).middleCols(mine.begin, mine.size());
   };
-  LeadingPairs pairs =
-      linalg::leading_eigenpairs(shape.columns, product, streamed(shape.components, seed), comm);
+  LeadingPairs pairs = linalg::leading_eigenpairs(shape.columns, product,
+                                                  rounded_to<Scalar>(streamed(shape.components, seed)), comm);
   solution.converged = pairs.converged;
   polish<Scalar>(rows, std::move(pairs.vectors), solution, comm);
   return solution;
 }
 
-// ---- memory ----
-
-Index krylov_bytes(Index n, const LeadingOptions& options, int ranks) {
-  const Index m = linalg::krylov_basis(n, options);
-  if (m == n) return 8 * (2 + 6) * n * n;
-  return 8 * ((m + 3 * options.block) * n / ranks + (options.count + 2 * options.block) * n + 6 * m * m);
-}
-
-Index square_bytes(Index n, Index k, bool single, int ranks) {
-  const Index summed = (single ? 12 : 8) * n * n;
-  const Index solved =
-      whole_is_cheaper(n, k) ? 8 * 7 * n * n : 8 * n * n + krylov_bytes(n, in_memory(k, 0), ranks);
-  return std::max(summed, solved);
-}
-
 }  // namespace
-
-Index pca_bytes(PcaSolver solver, const PcaShape& shape, int ranks) {
-  const Index d = shape.columns, k = shape.components, number = shape.single ? 4 : 8;
-  const Index pieces = Index{64} << 20;
-  const Index polish = k * d * 24 + pieces;
-  switch (choose_solver(solver, shape)) {
-    case PcaSolver::covariance:
-      return std::max(square_bytes(d, k, shape.single, ranks) + pieces, polish);
-    case PcaSolver::dual:
-      return std::max({square_bytes(shape.rows, k, shape.single, ranks) + 2 * ColumnShards::numbers * number,
-                       8 * k * (d + shape.rows) + 2 * ColumnShards::numbers * number, polish});
-    case PcaSolver::randomized: {
-      const LeadingOptions options = streamed(k, 0);
-      return std::max(krylov_bytes(d, options, ranks) + options.block * d * (8 + number) + pieces, polish);
-    }
-    case PcaSolver::automatic:
-      break;
-  }
-  throw Error("internal: the PCA solver was not chosen");
-}
-
-double pca_operations(PcaSolver solver, const PcaShape& shape) {
-  const Costs cost = estimate(shape);
-  switch (choose_solver(solver, shape)) {
-    case PcaSolver::covariance:
-      return cost.covariance;
-    case PcaSolver::dual:
-      return cost.dual;
-    default:
-      return cost.randomized;
-  }
-}
-
-PcaSolver choose_solver(PcaSolver wanted, const PcaShape& shape) {
-  constexpr Index largest_square = 20'000;
-  if (wanted != PcaSolver::automatic) return wanted;
-  const Costs cost = estimate(shape);
-  const bool by_columns = cost.covariance <= cost.dual;
-  const bool fits = (by_columns ? shape.columns : shape.rows) <= largest_square;
-  if (!fits || cost.randomized < std::min(cost.covariance, cost.dual)) return PcaSolver::randomized;
-  return by_columns ? PcaSolver::covariance : PcaSolver::dual;
-}
 
 Solution solve_covariance(FitRows& rows, const PcaShape& shape, std::uint64_t seed,
                           const Communicator& comm) {

@@ -20,9 +20,6 @@ struct Solution {
   bool converged = true;  ///< false: the limit of products ended it early
 };
 
-/// `automatic` becomes the cheapest one that does not need a square matrix of more than 20,000 rows.
-PcaSolver choose_solver(PcaSolver wanted, const PcaShape& shape);
-
 /// All: collective over comm. `rows` are left centred.
 Solution solve_covariance(FitRows& rows, const PcaShape& shape, std::uint64_t seed,
                           const parallel::Communicator& comm);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/core/memory.hpp"
@@ -118,6 +119,7 @@ void RidgeFile::commit() {
 }
 
 double memory_for_fit(double memory_bytes) {
+  if (memory_bytes <= 0) return std::numeric_limits<double>::infinity();
   constexpr double usable = 0.97;
   return usable * memory_bytes - static_cast<double>(resident_bytes());
 }

@@ -55,6 +55,7 @@ class RidgeFile {
 
 /// What `memory_bytes` of a rank leave for a fit, beside what the program holds by now; 3% stay free, for no allocator gives
 /// everything back.   Collective: no.
+/// @param memory_bytes  0: no limit, infinite
 double memory_for_fit(double memory_bytes);
 
 /// As many targets at a time as keep a rank within `memory_bytes` in all (0: no limit).   Collective: over comm.

@@ -44,8 +44,10 @@ void fit_space(const SpaceConfig& space, const Context& context, const FeatureTa
     throw InputError(fmt::format("space {}: no run of the PCA's fit has features (split.base)", space.name));
   }
   if (comm.root()) log::info("pca: space {}, {} runs × {} features", space.name, fit.blocks(), fit.columns());
+  auto options = space.pca.options;
+  options.memory_bytes = memory_for_fit(config.runtime.memory_bytes);
   const auto pca =
-      naming_failures("space " + space.name, [&] { return encoding::fit_pca(fit, space.pca.options, comm); });
+      naming_failures("space " + space.name, [&] { return encoding::fit_pca(fit, options, comm); });
 
   auto attributes = pca_attributes(pca);
   attributes[digest_attribute] = digest;

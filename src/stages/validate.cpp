@@ -27,6 +27,9 @@ struct SpacePlan {
   Index base_rows = 0;   ///< n, TRs of the base fit with features (of the subject that has most)
   Index components = 0;  ///< k
   Index columns = 0;     ///< p
+  encoding::PcaShape pca;
+  encoding::PcaSolver solver =
+      encoding::PcaSolver::automatic;  ///< that will run; `automatic` if there is nothing to fit
 };
 
 /// Rows of a space in a run.
@@ -55,11 +58,15 @@ Index every(Index rows, Index step) {
   return (rows + step - 1) / step;
 }
 
+/// @param memory_bytes  that a rank may use for a fit
 SpacePlan plan_space(const SpaceConfig& space, const ExtractionPlan& plan, const Context& context,
-                     const Config& config) {
+                     const Config& config, double memory_bytes, int ranks) {
   SpacePlan p{.space = &space, .width = width_of(plan, space)};
+  Index longest = 0;
   for (const auto* run : space.pca.fit_all ? context.runs : context.of(context.split.base)) {
-    p.fit_rows += every(rows_in(plan, space, run->id.task), space.pca.options.fit_every);
+    const Index rows = rows_in(plan, space, run->id.task);
+    p.fit_rows += every(rows, space.pca.options.fit_every);
+    longest = std::max(longest, rows);
   }
   for (const int subject : context.catalogue.subjects) {
     Index rows = 0;
@@ -79,6 +86,16 @@ SpacePlan plan_space(const SpaceConfig& space, const ExtractionPlan& plan, const
   }
   p.components = wanted > 0 ? wanted : std::max<Index>(most, 0);
   p.columns = space.design.columns(p.components);
+  p.pca = {.rows = p.fit_rows,
+           .columns = p.width,
+           .components = p.components,
+           .single = true,
+           .block_rows = longest};
+  if (p.components > 0) {
+    p.solver = naming_failures("space " + space.name, [&] {
+      return encoding::choose_solver(space.pca.options.solver, p.pca, ranks, memory_bytes);
+    });
+  }
   return p;
 }
 
@@ -208,7 +225,7 @@ std::string describe(const Config& config, const Context& context, const Extract
   text += fmt::format("extract: {} files there, {} to make: {} TRs in {} chunks, {:.1f} chunks a rank\n",
                       plan.current_files, plan.missing_files, tr, chunks,
                       static_cast<double>(chunks) / comm.size());
-  double flops = 0, bytes = 0;
+  double flops = 0, bytes = 0, pca_bytes = 0;
   Index targets = 0, all_targets = 0;
   for (const auto& [subject, count] : context.catalogue.targets) {
     targets = std::max(targets, count);
@@ -218,6 +235,7 @@ std::string describe(const Config& config, const Context& context, const Extract
     text += fmt::format(
         "  {:<16} {:>7} features → {:>5} components × {} delays = {:>6} columns, {} base TRs\n",
         p.space->name, p.width, p.components, p.space->design.delays().size(), p.columns, p.base_rows);
+    if (p.components > 0) pca_bytes = std::max(pca_bytes, encoding::pca_bytes(p.solver, p.pca, comm.size()));
     const auto subjects = static_cast<double>(context.catalogue.subjects.size());
     flops += subjects * ridge_flops(p, targets, experiment.ridge.alphas.size());
     const auto shape = ridge_shape(p, all_targets, config, longest, comm.size());
@@ -226,6 +244,8 @@ std::string describe(const Config& config, const Context& context, const Extract
                             : encoding::RidgeBudget{};
     bytes = std::max(bytes, static_cast<double>(resident_bytes()) + encoding::ridge_bytes(shape, budget));
   }
+  text += fmt::format("pca: {} a rank at most\n",
+                      format_bytes(static_cast<double>(resident_bytes()) + pca_bytes));
   text += fmt::format("ridge: {:.3g} TFLOP in all, {:.3g} a rank; {} a rank at most\n", flops / 1e12,
                       flops / 1e12 / comm.size(), format_bytes(bytes));
   text += describe_statistics(config, context, plan, spaces);
@@ -273,9 +293,7 @@ StageTimes stage_times(const TimeModel& model, const Config& config, const Conte
       sizes.folds = folds;
       return sizes;
     };
-    times.pca_s +=
-        model.pca(p.space->pca.options.solver,
-                  {.rows = p.fit_rows, .columns = p.width, .components = p.components, .single = true});
+    if (p.components > 0) times.pca_s += model.pca(p.solver, p.pca);
     for (const Index targets : cohort_targets(config, context)) {
       times.ridge_s += model.ridge(shape(targets, criterion_folds(config, context)));
     }
@@ -324,9 +342,10 @@ Summary examine(const Config& config, const parallel::Communicator& comm, bool w
   const Stopwatch clock;
   const Context context = make_context(config, comm);
   const ExtractionPlan plan = plan_extraction(config, context, comm);
+  const double memory = comm.min(memory_for_fit(config.runtime.memory_bytes));
   std::vector<SpacePlan> spaces;
   for (const auto& space : config.experiment.spaces)
-    spaces.push_back(plan_space(space, plan, context, config));
+    spaces.push_back(plan_space(space, plan, context, config, memory, comm.size()));
 
   Summary summary{.stage = "validate"};
   summary.text = describe(config, context, plan, spaces, comm);

@@ -177,6 +177,7 @@ TEST_F(Sweep, ValidateSaysWhatItTakes) {
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_NE(result.out.find("8 configurations × 4 subjects, 5 folds, up to 8 columns"), std::string::npos)
       << result.out;
+  EXPECT_NE(result.out.find("\npca: "), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("times: pca "), std::string::npos) << result.out;
   EXPECT_NE(result.out.find(", sweep "), std::string::npos) << result.out;
 }

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+#include <string>
+
 #include "cinecortex/core/error.hpp"
 
 namespace cinecortex::encoding {
@@ -38,6 +41,40 @@ Pca two_of_three(Scale mode) {
   pca.components(1, 0) = 0.6;
   pca.components(1, 1) = 0.8;
   return pca;
+}
+
+/// A space of Llama's width, as the challenge has it.
+constexpr PcaShape wide{
+    .rows = 30'000, .columns = 20'000, .components = 1000, .single = true, .block_rows = 500};
+
+TEST(PcaSolvers, TheCheapestThatFitsIsTaken) {
+  const auto chosen = [](double bytes) { return choose_solver(PcaSolver::automatic, wide, 4, bytes); };
+  const double covariance = pca_bytes(PcaSolver::covariance, wide, 4);
+  const double randomized = pca_bytes(PcaSolver::randomized, wide, 4);
+  EXPECT_GT(covariance, 8.0 * 20'000 * 20'000);
+  EXPECT_LT(randomized, covariance / 3);
+  EXPECT_EQ(chosen(std::numeric_limits<double>::infinity()), PcaSolver::covariance);
+  EXPECT_EQ(chosen(covariance), PcaSolver::covariance);
+  EXPECT_EQ(chosen(covariance - 1), PcaSolver::randomized);
+  EXPECT_EQ(chosen(randomized), PcaSolver::randomized);
+  EXPECT_EQ(choose_solver(PcaSolver::dual, wide, 4, 1e12), PcaSolver::dual);
+}
+
+TEST(PcaSolvers, TooLittleMemoryIsRefusedWithWhatIsNeeded) {
+  const auto refusal = [](PcaSolver solver) -> std::string {
+    try {
+      choose_solver(solver, wide, 1, 3e8);
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  for (const char* part : {"30000 fit rows", "20000 columns", "286.1 MiB", "--memory", "fewer components"}) {
+    EXPECT_NE(refusal(PcaSolver::automatic).find(part), std::string::npos) << refusal(PcaSolver::automatic);
+  }
+  for (const char* part : {"covariance solver", "`auto`"}) {
+    EXPECT_NE(refusal(PcaSolver::covariance).find(part), std::string::npos) << refusal(PcaSolver::covariance);
+  }
 }
 
 TEST(PcaTransform, EqualsThePlainDefinition) {

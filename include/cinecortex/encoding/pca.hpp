@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,7 @@ struct PcaOptions {
   Index fit_every = 5;  ///< rows 0, fit_every, 2·fit_every, … of every block
   PcaSolver solver = PcaSolver::automatic;
   std::uint64_t seed = 1004;
+  double memory_bytes = std::numeric_limits<double>::infinity();  ///< that a rank may use for the fit
 };
 
 /// A fitted scaler and PCA. The same on every rank.
@@ -53,19 +55,25 @@ struct PcaShape {
   Index columns = 0;     ///< d
   Index components = 0;  ///< k ≤ min(d, n - 1)
   bool single = false;   ///< float32 data
+  Index block_rows = 0;  ///< longest run, as it is read
 };
 
-/// Bytes the fit holds on rank 0, which holds most, at its peak, beside twice the largest run as it is read (all
-/// its rows and columns). `automatic` stands for the solver it would take.   Collective: no.
-Index pca_bytes(PcaSolver solver, const PcaShape& shape, int ranks);
+/// Bytes the fit holds on rank 0, which holds most, at its peak.
+/// @pre solver is not `automatic`.   Collective: no.
+double pca_bytes(PcaSolver solver, const PcaShape& shape, int ranks);
 
-/// About how many operations the fit takes, of all ranks together, in those of a float64 matrix product.   Collective: no.
+/// `automatic` becomes the solver of the fewest operations that keeps a rank within `bytes`.
+/// @throws InputError if none does, or if a solver asked for by name does not.   Collective: no.
+PcaSolver choose_solver(PcaSolver wanted, const PcaShape& shape, int ranks, double bytes);
+
+/// About how many operations the fit takes, of all ranks together, in those of a float64 matrix product.
+/// @pre solver is not `automatic`.   Collective: no.
 double pca_operations(PcaSolver solver, const PcaShape& shape);
 
 /// Mathematics §7. Rows are streamed block by block; blocks are dealt to ranks by their rows. Of float32 sources
 /// the products run in float32, sums in float64. Warns where it ends before residual ≤ 1e-8 is reached.
 /// @param features  every block takes part in the fit
-/// @throws InputError if options.components exceeds the columns or the fit rows - 1 (says both).
+/// @throws InputError if options.components exceeds the columns or the fit rows - 1 (says both), and as choose_solver.
 /// Collective: over comm; the result does not depend on the number of ranks beyond rounding.
 Pca fit_pca(const BlockSource& features, const PcaOptions& options, const parallel::Communicator& comm);
 

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include "model_files.hpp"
-#include "outputs.hpp"
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/parallel/agree.hpp"
 #include "inputs.hpp"
+#include "model_files.hpp"
+#include "outputs.hpp"
 
 namespace cinecortex::stages::matrices {
 namespace {
@@ -58,7 +58,8 @@ std::string describe(const encoding::Pca& pca) {
 Summary pca(const PcaConfig& config, const parallel::Communicator& comm) {
   const Stopwatch clock;
   const MatrixSource x = parallel::agree(comm, [&] { return open(config); });
-  const auto& options = config.options;
+  auto options = config.options;
+  options.memory_bytes = memory_for_fit(config.handling.memory_bytes);
   const auto digest = job_digest(
       "pca", {config.x, config.groups},
       [&](Digest& d) {
