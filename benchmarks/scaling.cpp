@@ -105,7 +105,7 @@ void measure(const Options& options, const parallel::Communicator& comm) {
     benchmarks::time_components(phases, n, p, comm);
     // Wide enough that neither a run's predictions nor a file fit a cache.
     benchmarks::time_stacking(phases, n / 16, 4 * t, comm);
-    benchmarks::time_files(phases, options.folder, n, 2 * t, comm);
+    benchmarks::time_files(phases, options.folder, n, 8 * t, comm);
     benchmarks::time_network(phases, comm);
   }
   if (!comm.root()) return;

@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "peers"))
 from common import append, arguments, environment, header
-from cost_model import PARTS, Shape, calibrate, operations, seconds_of, shape_of, study
+from cost_model import PARTS, Shape, calibrate, seconds_of, shape_of, study, work
 
 SPACES = """
 [[space]]
@@ -82,7 +82,7 @@ def compare(options, facts, model, kind, found, one=None):
     for part in PARTS:
         predicted = model.seconds(part, shape, found["ranks"])
         # Work of one beside work of all: as many rows, or half as many in weak scaling.
-        more = operations(part, shape, 1) / operations(part, shape_of(one), 1) if one else 1
+        more = work(part, shape) / work(part, shape_of(one)) if one else 1
         shares[part] = row(options, facts, kind, found, part, seconds[part], predicted, single.get(part), more)
         for i, value in enumerate((seconds[part], predicted, more * single.get(part, 0))):
             sums[i] += value

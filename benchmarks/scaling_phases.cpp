@@ -75,7 +75,7 @@ void time_network(Phases& phases, const parallel::Communicator& comm) {
 void time_components(Phases& phases, Index rows, Index columns, const parallel::Communicator& comm) {
   MadeUpDesign features(rows, run_rows, columns);
   features.keep_all();
-  const encoding::PcaOptions options{.components = columns / 4, .fit_every = 1};
+  const encoding::PcaOptions options{.components = columns / 10, .fit_every = 1};
   phases.run("components", [&] { return encoding::fit_pca(features, options, comm); });
 }
 

@@ -37,7 +37,7 @@ class Phases {
 /// Seconds of an all-to-all sum of one number, and of 8 million.   Collective: over comm.
 void time_network(Phases& phases, const parallel::Communicator& comm);
 
-/// Principal components, a quarter as many as columns.   Collective: over comm.
+/// Principal components, a tenth as many as columns.   Collective: over comm.
 void time_components(Phases& phases, Index rows, Index columns, const parallel::Communicator& comm);
 
 /// Simplex weights of six models, leave-one-run-out included.   Collective: over comm.
