@@ -114,8 +114,8 @@ void measure(const Options& options, const parallel::Communicator& comm) {
       "\"gemm_float\": {:.4g}, \"gemm_double\": {:.4g}, \"memory_bytes\": {}, \"memory_bound_bytes\": "
       "{:.0f}, "
       "\"seconds\": {{{}}}}}\n",
-      comm.size(), n, p, t, curve.terms, curve.bound, single, twice, grown, encoding::ridge_bytes(shape, {}),
-      phases.text());
+      comm.size(), n, p, t, curve.products, curve.bound, single, twice, grown,
+      encoding::ridge_bytes(shape, {}), phases.text());
 }
 
 }  // namespace

@@ -5,25 +5,47 @@
 
 namespace cinecortex::encoding {
 
+/// Eigenvalues in ranges, each with terms of its own: most of them lie close together at the small end, where fewer
+/// terms do, and what the others need costs little, for they are few. As few operations as they find.
+/// @param values     λ ascending, positive
+/// @param tolerance  of the shrinkages λ/(λ+α), relative, that terms will be wanted for
+/// @param of_a_term  what a term costs beside the products, in eigenvalues
+/// @return ranges that make up [0, r)
+/// Source: mathematics §3.   Collective: no.
+std::vector<Range> ranges_of_terms(const VectorD& values, const std::vector<double>& alphas, double tolerance,
+                                   double of_a_term);
+
 /// The diagonals 1/(λ+α) of all alphas, written with few terms:
-///   1/(λ_j + α_a) = Σ_r factors(j, r) · coefficients(r, a) + rest(j, a).
-/// They are nearly dependent, since alphas far below λ_j, and far above it, all look alike there.
+///   1/(λ_j + α_a) = Σ_q factors(j, q) · coefficients(q, a) + rest(j, a),
+/// each term zero outside one of the ranges. They are nearly dependent, since alphas far below λ_j, and far above it, all
+/// look alike there.
 /// Source: mathematics §3.   Collective: no.
 class AlphaFamily {
  public:
-  /// The best terms for sums in which direction j counts `row_weights`[j] and alpha a `column_weights`[a]
-  /// (a truncated singular value decomposition of the weighted matrix).
+  /// The best terms of every range for sums in which direction j counts `row_weights`[j] and alpha a `column_weights`[a]
+  /// (a truncated singular value decomposition of the weighted matrix), in the order in which they count.
   /// @param values  λ [r], positive    @param row_weights  [r], not negative
+  /// @param ranges  as ranges_of_terms gives them
   AlphaFamily(const VectorD& values, const std::vector<double>& alphas, const VectorD& row_weights,
-              const VectorD& column_weights);
+              const VectorD& column_weights, std::vector<Range> ranges);
 
+  const std::vector<Range>& ranges() const noexcept { return ranges_; }
   Index most_terms() const noexcept { return factors_.cols(); }
   MatrixD factors(Index terms) const { return factors_.leftCols(terms); }           ///< [r, terms]
   MatrixD coefficients(Index terms) const { return coefficients_.topRows(terms); }  ///< [terms, A]
   MatrixD rest(Index terms) const;                                                  ///< [r, A]
+  /// Which of the first `terms` belong to a range.
+  std::vector<Index> in_range(std::size_t range, Index terms) const;
+  /// How many products with all r directions the first `terms` cost.
+  double products(Index terms) const;
+  /// The weighted Frobenius norm of what the first `terms` leave.
+  double rest_norm(Index terms) const;
 
  private:
+  std::vector<Range> ranges_;
+  std::vector<std::size_t> range_of_;  ///< [terms]
   MatrixD inverses_, factors_, coefficients_;
+  VectorD sizes_;  ///< [terms] singular values, descending
 };
 
 }  // namespace cinecortex::encoding

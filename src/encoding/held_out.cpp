@@ -57,7 +57,11 @@ MatrixD inverses_of(const VectorD& values, const std::vector<double>& alphas) {
 /// @param whole  fitted_squares [A, t]
 Index sufficient_terms(const AlphaFamily& family, const VectorD& values, const MatrixD& whole,
                        const MatrixD& squared, double tolerance, double& error) {
-  for (Index terms = std::min<Index>(4, family.most_terms());; ++terms) {
+  // Where the mean over the targets is above it, so is the largest.
+  Index terms = 1;
+  const double least = tolerance * std::sqrt(static_cast<double>(whole.rows()));
+  while (terms < family.most_terms() && family.rest_norm(terms) > least) ++terms;
+  for (;; ++terms) {
     const MatrixD wrong = fitted_squares(family.rest(terms), values, squared);
     double largest = 0;
     for (Index i = 0; i < wrong.size(); ++i) {
@@ -81,33 +85,80 @@ VectorD column_weights(const MatrixD& inverses, const VectorD& power) {
 struct Terms {
   MatrixD covariance;             ///< [R, t] Σ ŷ_r y about the means
   MatrixD mean;                   ///< [R, t] mean of ŷ_r, less that of the fit
-  std::vector<MatrixD> products;  ///< R of [R, t]: Σ ŷ_q ŷ_r about the means
+  std::vector<MatrixD> products;  ///< R of [R, t]: Σ ŷ_q ŷ_r about the means, for q ≤ r
+
+  void put(Index q, Index r, Index first, const VectorD& of_targets) {
+    products[static_cast<std::size_t>(std::max(q, r))].row(std::min(q, r)).segment(first, of_targets.size()) =
+        of_targets.transpose();
+  }
 };
 
 constexpr Index multiplied_together = 64;  ///< targets
 
+/// The terms of one range of directions.
+struct RangeTerms {
+  Range directions;
+  std::vector<Index> terms;
+};
+
+std::vector<RangeTerms> by_range(const AlphaFamily& family, Index count) {
+  std::vector<RangeTerms> parts;
+  for (std::size_t b = 0; b < family.ranges().size(); ++b) {
+    RangeTerms part{family.ranges()[b], family.in_range(b, count)};
+    if (!part.terms.empty()) parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
+/// The fitted values of some targets by the terms of one range, side by side: [directions, terms · width].
 template <class Scalar>
-Terms predict_terms(const HeldOutRows& rows, const MatrixD& factors, const Projected& some) {
-  const Index count = factors.cols(), targets = some.fit.cols(), rank = factors.rows();
+Matrix<Scalar> fits_of(const RangeTerms& part, const MatrixD& sized, const Eigen::Ref<const MatrixD>& fit,
+                       Index width) {
+  Matrix<Scalar> fits = Matrix<Scalar>::Zero(part.directions.size(), std::ssize(part.terms) * width);
+  const auto in = [&](const auto& all) {
+    return all.middleRows(part.directions.begin, part.directions.size());
+  };
+  for (Index i = 0; i < std::ssize(part.terms); ++i) {
+    const Index term = part.terms[static_cast<std::size_t>(i)];
+    fits.middleCols(i * width, fit.cols()) =
+        (in(sized).col(term).asDiagonal() * in(fit)).template cast<Scalar>();
+  }
+  return fits;
+}
+
+template <class Scalar>
+Terms predict_terms(const HeldOutRows& rows, const AlphaFamily& family, Index count, const Projected& some) {
+  const Index targets = some.fit.cols();
+  const MatrixD factors = family.factors(count);
   Terms terms{MatrixD::Zero(count, targets), MatrixD::Zero(count, targets), {}};
   gemm(true, false, 1.0, factors, MatrixD(some.fit.cwiseProduct(some.held_out)), 0.0, terms.covariance);
   gemm(true, false, 1.0, MatrixD(rows.offset().asDiagonal() * factors), some.fit, 0.0, terms.mean);
   for (Index r = 0; r < count; ++r) terms.products.emplace_back(count, targets);
   const MatrixD sized = rows.axes().values().cwiseSqrt().asDiagonal() * factors;
+  const auto parts = by_range(family, count);
   constexpr Index width = multiplied_together;
-  Matrix<Scalar> fits = Matrix<Scalar>::Zero(rank, count * width);
   for (Index begin = 0; begin < targets; begin += width) {
     const Index size = std::min(width, targets - begin);
-    for (Index r = 0; r < count; ++r) {
-      fits.middleCols(r * width, size) =
-          (sized.col(r).asDiagonal() * some.fit.middleCols(begin, size)).template cast<Scalar>();
-    }
-    MatrixD sums = MatrixD::Zero(count * count, width);
-    add_pair_products(fits, rows.half_gram_times(fits), count, sums);
-    for (Index r = 0; r < count; ++r) {
-      for (Index q = 0; q <= r; ++q) {
-        terms.products[static_cast<std::size_t>(r)].row(q).segment(begin, size) =
-            (sums.row(q * count + r) + sums.row(r * count + q)).head(size);
+    std::vector<Matrix<Scalar>> fits;
+    for (const auto& right : parts) {
+      fits.push_back(fits_of<Scalar>(right, sized, some.fit.middleCols(begin, size), width));
+      const Matrix<Scalar> images = rows.half_gram_times(right.directions, fits.back());
+      // Below the range's own directions the images are zero: a pair of ranges is met once, with the larger one right.
+      for (std::size_t l = 0; l < fits.size(); ++l) {
+        const auto& left = parts[l];
+        const Index others = std::ssize(right.terms);
+        MatrixD sums = MatrixD::Zero(std::ssize(left.terms) * others, width);
+        add_pair_products(fits[l], images.middleRows(left.directions.begin, left.directions.size()), sums);
+        for (Index q = 0; q < std::ssize(left.terms); ++q) {
+          for (Index r = 0; r < others; ++r) {
+            const bool same = l + 1 == fits.size();
+            if (same && q > r) continue;
+            VectorD pair = sums.row(q * others + r).head(size).transpose();
+            if (same) pair += sums.row(r * others + q).head(size).transpose();
+            terms.put(left.terms[static_cast<std::size_t>(q)], right.terms[static_cast<std::size_t>(r)],
+                      begin, pair);
+          }
+        }
       }
     }
   }
@@ -127,21 +178,24 @@ VectorD variation_of(const Terms& terms, const Eigen::Ref<const VectorD>& coeffi
   return variation.cwiseMax(0.0);
 }
 
+/// Of every alpha's fitted values; that of r and R² is about twice as large.
 template <class Scalar>
-HeldOut score(const HeldOutRows& rows, const Projected& some, const std::vector<double>& alphas) {
-  // Of every alpha's fitted values; that of r and R² is about twice as large.
-  constexpr double tolerance = std::is_same_v<Scalar, float> ? 1e-7 : 1e-9;
+constexpr double tolerance = std::is_same_v<Scalar, float> ? 1e-7 : 1e-9;
+
+template <class Scalar>
+HeldOut score(const HeldOutRows& rows, const Projected& some, const std::vector<double>& alphas,
+              const std::vector<Range>& ranges) {
   const auto count = static_cast<Index>(alphas.size());
   const Index targets = some.fit.cols();
   const VectorD& values = rows.axes().values();
   const MatrixD inverses = inverses_of(values, alphas);
   const VectorD power = values.cwiseProduct(some.squared.rowwise().sum());
-  const AlphaFamily family(values, alphas, power.cwiseSqrt(), column_weights(inverses, power));
+  const AlphaFamily family(values, alphas, power.cwiseSqrt(), column_weights(inverses, power), ranges);
 
   HeldOut result{MatrixD::Zero(count, targets), MatrixD::Zero(count, targets), MatrixD::Zero(count, targets)};
   const MatrixD fitted = fitted_squares(inverses, values, some.squared);
-  result.products = sufficient_terms(family, values, fitted, some.squared, tolerance, result.error);
-  const Terms terms = predict_terms<Scalar>(rows, family.factors(result.products), some);
+  result.products = sufficient_terms(family, values, fitted, some.squared, tolerance<Scalar>, result.error);
+  const Terms terms = predict_terms<Scalar>(rows, family, result.products, some);
   const MatrixD coefficients = family.coefficients(result.products);
 
   // Float32 sums lose digits where the fits hardly vary on the held-out rows, beside what those could make of them.
@@ -153,7 +207,7 @@ HeldOut score(const HeldOutRows& rows, const Projected& some, const std::vector<
     if constexpr (std::is_same_v<Scalar, float>) {
       const double least = least_share * rows.single_norm();
       if ((variation.transpose().array() < least * fitted.row(a).array()).any()) {
-        return score<double>(rows, some, alphas);
+        return score<double>(rows, some, alphas, ranges);
       }
     }
     const VectorD covariance = terms.covariance.transpose() * of_terms;
@@ -184,11 +238,12 @@ HeldOut held_out(const RidgeAxes& axes, const TrainOf& train, const Statistics& 
   const Index targets = test.targets();
   const HeldOutRows rows(axes, test, targets, products);
   HeldOut all{MatrixD(count, targets), MatrixD(count, targets), MatrixD(count, targets)};
+  const auto ranges = rows.ranges(alphas, rows.single() ? tolerance<float> : tolerance<double>);
   std::mutex one_at_a_time;
   for_each_tile(targets, [&](Range some) {
     const Projected projected = project(rows, train(some), centre(test.of_targets(some)));
-    const HeldOut result =
-        rows.single() ? score<float>(rows, projected, alphas) : score<double>(rows, projected, alphas);
+    const HeldOut result = rows.single() ? score<float>(rows, projected, alphas, ranges)
+                                         : score<double>(rows, projected, alphas, ranges);
     const std::lock_guard lock(one_at_a_time);
     all.r.middleCols(some.begin, some.size()) = result.r;
     all.r2.middleCols(some.begin, some.size()) = result.r2;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "alpha_family.hpp"
 #include "columns.hpp"
 
 namespace cinecortex::encoding {
@@ -18,10 +19,14 @@ MatrixD centred_gram_times(const Statistics& rows, const MatrixD& b) {
   return result;
 }
 
+Index rows_of_a_block(Index rank) {
+  return std::max<Index>(64, (rank + 7) / 8);
+}
+
 /// Blocks of rows, with the number of columns from their diagonal on.
 template <class Fn>
 void for_each_block(Index rank, Fn fn) {
-  const Index most = std::max<Index>(64, (rank + 7) / 8);
+  const Index most = rows_of_a_block(rank);
   for (Index begin = 0; begin < rank; begin += most) {
     fn(Range{begin, std::min(begin + most, rank)}, rank - begin);
   }
@@ -46,11 +51,14 @@ HalfGram<Scalar>::HalfGram(const RidgeAxes& axes, const Statistics& test)
 }
 
 template <class Scalar>
-Matrix<Scalar> HalfGram<Scalar>::times(const Matrix<Scalar>& b) const {
-  Matrix<Scalar> result = Matrix<Scalar>::Zero(b.rows(), b.cols());
-  for_each_block(b.rows(), [&](Range rows, Index rest) {
-    gemm(false, false, Scalar{1}, half_.block(rows.begin, rows.begin, rows.size(), rest), b.bottomRows(rest),
-         Scalar{0}, result.middleRows(rows.begin, rows.size()));
+Matrix<Scalar> HalfGram<Scalar>::times(Range some, const Matrix<Scalar>& b) const {
+  Matrix<Scalar> result(some.end, b.cols());
+  for_each_block(half_.rows(), [&](Range rows, Index) {
+    if (rows.begin >= some.end) return;
+    const Index count = std::min(rows.end, some.end) - rows.begin;
+    const Index first = std::max(rows.begin, some.begin), rest = some.end - first;
+    gemm(false, false, Scalar{1}, half_.block(rows.begin, first, count, rest), b.bottomRows(rest), Scalar{0},
+         result.middleRows(rows.begin, count));
   });
   return result;
 }
@@ -96,10 +104,25 @@ MatrixD HeldOutRows::projected(const MatrixD& cross) const {
   return result.cast<double>();
 }
 
-MatrixD HeldOutRows::half_gram_times(const MatrixD& b) const {
+std::vector<Range> HeldOutRows::ranges(const std::vector<double>& alphas, double tolerance) const {
+  // Where G is not turned a product costs the same whatever directions it has.
+  if (!turned_) return {{0, axes_.rank()}};
+  constexpr double of_a_term = 60;  // pairs with the other terms
+  std::vector<Range> ranges;
+  // Diagonal blocks are not cut: half of each of their products lies on either side.
+  const Index step = rows_of_a_block(axes_.rank());
+  for (const Range wanted : ranges_of_terms(axes_.values(), alphas, tolerance, of_a_term)) {
+    const Index begin = ranges.empty() ? 0 : ranges.back().end;
+    const Index end = wanted.end == axes_.rank() ? wanted.end : (wanted.end + step / 2) / step * step;
+    if (begin < end) ranges.push_back({begin, end});
+  }
+  return ranges;
+}
+
+MatrixD HeldOutRows::half_gram_times(Range some, const MatrixD& b) const {
   if (!turned_) return half_gram_times_few(b);
   std::call_once(once_, [&] { whole_.emplace(axes_, test_); });
-  return whole_->times(b);
+  return whole_->times(some, b);
 }
 
 MatrixD HeldOutRows::half_gram_times_few(const MatrixD& b) const {

@@ -12,8 +12,9 @@ template <class Scalar>
 class HalfGram {
  public:
   HalfGram(const RidgeAxes& axes, const Statistics& test);
-  /// H b   [r, columns]
-  Matrix<Scalar> times(const Matrix<Scalar>& b) const;
+  /// H b for b that is zero outside some rows, of which only those are given: the rows [0, some.end) of the product, below
+  /// which it is zero.
+  Matrix<Scalar> times(Range some, const Matrix<Scalar>& b) const;
   /// About the largest eigenvalue of H + Hᵀ.
   double norm() const;
 
@@ -39,9 +40,12 @@ class HeldOutRows {
   /// Vᵀ(mean of these rows - mean of the fit's) [r]
   const VectorD& offset() const noexcept { return offset_; }
 
-  /// H b for columns b in units of the fitted values [r, columns].   From any thread.
-  MatrixF half_gram_times(const MatrixF& b) const { return single_->times(b); }
-  MatrixD half_gram_times(const MatrixD& b) const;
+  /// Ranges of directions that half_gram_times is best asked for.
+  std::vector<Range> ranges(const std::vector<double>& alphas, double tolerance) const;
+  /// H b for columns b in units of the fitted values, zero outside some directions: as HalfGram::times.
+  /// @pre `some` is one of the ranges.   From any thread.
+  MatrixF half_gram_times(Range some, const MatrixF& b) const { return single_->times(some, b); }
+  MatrixD half_gram_times(Range some, const MatrixD& b) const;
 
  private:
   MatrixD half_gram_times_few(const MatrixD& b) const;

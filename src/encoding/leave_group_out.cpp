@@ -123,7 +123,7 @@ bool LeaveOneGroupOut::add_by_nodes(const Matrix<Scalar>& u, const Matrix<Scalar
     const Index count = std::min(tile, y.cols() - begin);
     const auto& of_tile = residuals.of(projection_.middleCols(begin, count), y.middleCols(begin, count));
     MatrixD products = MatrixD::Zero(terms * terms, tile);
-    add_pair_products(of_tile, of_tile, terms, products);
+    add_pair_products(of_tile, of_tile, products);
     for (Index a = 0; a < coefficients.cols(); ++a) {
       const MatrixD pairs = coefficients.col(a) * coefficients.col(a).transpose();
       sums_.row(a).segment(begin, count) +=

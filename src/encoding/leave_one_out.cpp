@@ -112,12 +112,13 @@ class Gaps {
 /// How alphas share terms for one grid column's targets, and how far the shared form can be off. Each target needs as
 /// many terms as certify its own curve; they are taken in the order of that number, in tiles.
 struct SharedTerms {
-  MatrixD factors;           ///< [r, R]: p_r = U (factors_r ∘ ŷ)
-  MatrixD coefficients;      ///< [A, R]
+  AlphaFamily family;        ///< p_q = U (λ ∘ factors_q ∘ ŷ)
   std::vector<Index> order;  ///< [t_col] targets by the number of terms they need
   std::vector<Index> terms;  ///< [t_col] in this order: that of the tile's most demanding target
   MatrixD correction;        ///< [A, t_col] to add to the sums: the part of the error that is known
   double bound = 0;          ///< largest relative error left, over alphas and targets
+
+  Index most() const { return terms.empty() ? 0 : terms.back(); }
 };
 
 /// The squares' weights 1/(1-h)² over all rows that are not hard, middle ± spread: [A] each.
@@ -166,7 +167,7 @@ class TermChooser {
 
   SharedTerms choose(double tolerance) const {
     const std::vector<Index> needed = terms_needed(tolerance);
-    SharedTerms shared;
+    SharedTerms shared{.family = *family_};
     shared.order.resize(needed.size());
     std::iota(shared.order.begin(), shared.order.end(), 0);
     std::stable_sort(shared.order.begin(), shared.order.end(),
@@ -178,9 +179,6 @@ class TermChooser {
       shared.terms[static_cast<std::size_t>(i)] = of(needed, of(shared.order, last_of_tile));
     }
     correct(shared);
-    const Index most = shared.terms.empty() ? 0 : shared.terms.back();
-    shared.factors = values_.asDiagonal() * family_->factors(most);
-    shared.coefficients = family_->coefficients(most).transpose();
     return shared;
   }
 
@@ -214,7 +212,11 @@ class TermChooser {
     const bool any = (scale.array() > 0).any();
     const VectorD power = any ? VectorD(squared_ * scale) : VectorD(squared_.rowwise().sum());
     columns = any ? VectorD(columns.cwiseProduct(weights_.spread)) : VectorD::Ones(columns.size());
-    return AlphaFamily(values_, alphas, values_.cwiseProduct(power.cwiseSqrt()), columns);
+    constexpr double of_a_term = 60;  // sums over alphas
+    constexpr double usual =
+        1e-6;  // fitted values are some tenths of the residual, weights spread by as much
+    return AlphaFamily(values_, alphas, values_.cwiseProduct(power.cwiseSqrt()), columns,
+                       ranges_of_terms(values_, alphas, usual, of_a_term));
   }
 
   Rest rest_of(Index terms) const {
@@ -278,10 +280,11 @@ class TermChooser {
 template <class Scalar>
 class RowPass {
  public:
-  RowPass(const SharedTerms& shared, const MatrixD& projection, Index alphas)
+  RowPass(const SharedTerms& shared, const VectorD& values, const MatrixD& projection, Index alphas)
       : shared_(shared),
         projection_(projection(Eigen::all, shared.order).template cast<Scalar>()),
-        factors_(shared.factors.template cast<Scalar>()),
+        factors_((values.asDiagonal() * shared.family.factors(shared.most())).template cast<Scalar>()),
+        coefficients_(shared.family.coefficients(shared.most()).transpose().template cast<Scalar>()),
         alphas_(alphas),
         sums_(MatrixD::Zero(alphas, projection.cols())) {}
 
@@ -323,17 +326,18 @@ class RowPass {
     }
   }
 
-  /// The tile's projections times each term's factors, side by side.
-  void scale(Range columns, Index terms, Index width) {
-    scaled_.resize(projection_.rows(), terms * width);
+  /// The tile's projections in some directions times those of each of the terms' factors, side by side.
+  void scale(Range directions, const std::vector<Index>& terms, Range columns, Index width) {
+    scaled_.resize(directions.size(), std::ssize(terms) * width);
     constexpr Index some = 128;
     parallel::for_each_in_threads((scaled_.rows() + some - 1) / some, [&](Index i) {
       for (Index j = i * some; j < std::min(scaled_.rows(), (i + 1) * some); ++j) {
-        auto to = scaled_.row(j);
-        const auto from = projection_.row(j).segment(columns.begin, columns.size());
-        for (Index r = 0; r < terms; ++r) {
-          to.segment(r * width, columns.size()) = factors_(j, r) * from;
-          to.segment(r * width + columns.size(), width - columns.size()).setZero();
+        Scalar* to = scaled_.row(j).data();
+        const auto from = projection_.row(directions.begin + j).segment(columns.begin, columns.size());
+        for (const Index q : terms) {
+          Eigen::Map<Matrix<Scalar>>(to, 1, columns.size()) = factors_(directions.begin + j, q) * from;
+          std::fill(to + columns.size(), to + width, Scalar{0});
+          to += width;
         }
       }
     });
@@ -342,10 +346,20 @@ class RowPass {
   void add_tile(const Rows& u, const Rows& y, const Rows& weights, Range columns) {
     const Index terms = shared_.terms[static_cast<std::size_t>(columns.end - 1)];
     const Index width = (columns.size() + strip - 1) / strip * strip;
-    scale(columns, terms, width);
     products_.resize(u.rows(), terms * width);
-    linalg::gemm(false, false, Scalar{1}, u, scaled_, Scalar{0}, products_);
-    const Matrix<Scalar> coefficients = shared_.coefficients.leftCols(terms).template cast<Scalar>();
+    Matrix<Scalar> coefficients(alphas_, terms);
+    Index done = 0;
+    for (std::size_t b = 0; b < shared_.family.ranges().size(); ++b) {
+      const Range directions = shared_.family.ranges()[b];
+      const auto in_range = shared_.family.in_range(b, terms);
+      const Index count = std::ssize(in_range);
+      if (count == 0) continue;
+      scale(directions, in_range, columns, width);
+      linalg::gemm(false, false, Scalar{1}, u.middleCols(directions.begin, directions.size()), scaled_,
+                   Scalar{0}, products_.middleCols(done * width, count * width));
+      coefficients.middleCols(done, count) = coefficients_(Eigen::all, in_range);
+      done += count;
+    }
     parallel::for_each_in_threads(width / strip, [&](Index s) {
       const Index first = columns.begin + s * strip, used = std::min(strip, columns.end - first);
       const auto targets =
@@ -373,8 +387,9 @@ class RowPass {
   }
 
   const SharedTerms& shared_;
-  Matrix<Scalar> projection_;  ///< [r, t_col] in the order of the terms
-  Matrix<Scalar> factors_;     ///< [r, R]
+  Matrix<Scalar> projection_;    ///< [r, t_col] in the order of the terms
+  Matrix<Scalar> factors_;       ///< [r, R]
+  Matrix<Scalar> coefficients_;  ///< [A, R]
   Index alphas_;
   MatrixD sums_;  ///< [A, t_col]
   Matrix<Scalar> u_, y_, weights_, products_, scaled_;
@@ -411,7 +426,7 @@ template <class Scalar>
 MatrixD sum_rows(const RidgeProblem& problem, const SpectralForm& form, const Leverages& leverages,
                  const SharedTerms& shared, const WeightRange& weights, const MatrixD& projection,
                  const VectorD& mean_y, const std::vector<double>& alphas) {
-  RowPass<Scalar> pass(shared, projection, static_cast<Index>(alphas.size()));
+  RowPass<Scalar> pass(shared, form.values(), projection, static_cast<Index>(alphas.size()));
   std::optional<LeaveOneOut> exact;  // a copy of the projection, so only where it is needed
   if (weights.hard_rows > 0) exact.emplace(form.values(), projection, alphas, problem.rows());
   stream_ahead(
@@ -532,11 +547,12 @@ const MatrixD& Leverages::left_vectors(Index block, MatrixD& room) const {
 namespace {
 
 /// Mean over the targets of all ranks.
-double mean_terms(const SharedTerms& shared, const RidgeProblem& problem) {
-  const auto all = std::accumulate(shared.terms.begin(), shared.terms.end(), std::int64_t{0});
+double mean_products(const SharedTerms& shared, const RidgeProblem& problem) {
+  double all = 0;
+  for (const Index terms : shared.terms) all += shared.family.products(terms);
   const auto& comm = problem.comm();
   const auto targets = comm.sum(static_cast<std::int64_t>(shared.terms.size()));
-  return static_cast<double>(comm.sum(all)) / static_cast<double>(std::max<std::int64_t>(targets, 1));
+  return comm.sum(all) / static_cast<double>(std::max<std::int64_t>(targets, 1));
 }
 
 }  // namespace
@@ -562,7 +578,7 @@ LeaveOneOutCurve leave_one_out(const RidgeProblem& problem, const SpectralForm& 
   LeaveOneOutCurve curve;
   curve.mse = sums.middleCols(owned.begin, owned.size()) / static_cast<double>(problem.rows());
   curve.bound = problem.comm().max(shared.bound);
-  curve.terms = mean_terms(shared, problem);
+  curve.products = mean_products(shared, problem);
   curve.exact_rows = weights.hard_rows;
   return curve;
 }

@@ -41,7 +41,7 @@ class Leverages {
 struct LeaveOneOutCurve {
   MatrixD mse;       ///< [A, t_owned] mean squared left-out residual
   double bound = 0;  ///< certified: no value is further from the exact one, relative to it (rounding apart)
-  double terms = 0;  ///< products with U that a target needed instead of A, mean over targets
+  double products = 0;   ///< with U that a target needed instead of A, mean over targets
   Index exact_rows = 0;  ///< rows of high leverage, computed alpha by alpha in float64
 };
 

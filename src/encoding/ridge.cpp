@@ -250,7 +250,7 @@ class Solver {
         if (!leverages_) leverages_.emplace(problem, *form_, alphas, cache_bytes_);
         LeaveOneOutCurve curve = leave_one_out(problem, *form_, *leverages_, targets, alphas);
         fit.cv_error_bound = curve.bound;
-        fit.passes = curve.terms;
+        fit.passes = curve.products;
         fit.exact_rows = curve.exact_rows;
         return std::move(curve.mse);
       }

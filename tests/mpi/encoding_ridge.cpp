@@ -382,6 +382,23 @@ TEST(RidgeLeaveOneOut, OrdinaryDataNeedFewPasses) {
   EXPECT_EQ(result.exact_rows, 0);
 }
 
+/// Columns whose variances fall as those of components do: most eigenvalues lie close together.
+TEST(RidgeLeaveOneOut, ManySmallEigenvaluesNeedFewerPassesThanFewLargeOnes) {
+  const auto comm = Communicator::world();
+  const auto alphas = default_alphas();
+  Data data = random_data(800, 320, 20, {300, 500}, 29);
+  for (Index j = 0; j < 320; ++j) data.x.col(j) *= 3.0 / std::sqrt(static_cast<double>(j + 1));
+  data.y = data.x * random_matrix(320, 20, 30) + random_matrix(800, 20, 31);
+  const MatrixD expected = plain_leave_one_out(data.x, data.y, alphas);
+  const auto result = fit(data, {.alphas = alphas}, comm);
+  const Range own = partition(20, comm.size(), comm.rank());
+  const double error = largest_relative(result.cv, expected.middleCols(own.begin, own.size()));
+  EXPECT_LT(error, 1e-6);
+  EXPECT_LE(error, result.cv_error_bound + 1e-10);
+  EXPECT_LT(result.cv_error_bound, 1e-6);
+  EXPECT_LT(result.passes, 7) << "9 where all eigenvalues share their terms";
+}
+
 TEST(RidgeSingle, DataOfSinglePrecisionGiveTheSameCurveAndChoice) {
   const auto comm = Communicator::world();
   const auto alphas = default_alphas();
