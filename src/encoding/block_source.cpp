@@ -14,7 +14,7 @@ Index BlockSource::total_rows() const {
   return total;
 }
 
-MemorySource::MemorySource(MatrixD values, std::vector<Index> block_rows)
+MemorySource::MemorySource(MatrixD values, const std::vector<Index>& block_rows)
     : values_(std::move(values)), begins_{0} {
   for (const Index rows : block_rows) {
     if (rows < 0) throw InputError(fmt::format("a block of {} rows: a block has 0 rows or more", rows));
@@ -25,6 +25,8 @@ MemorySource::MemorySource(MatrixD values, std::vector<Index> block_rows)
                                  values_.rows()));
   }
 }
+
+MemorySource::MemorySource(MatrixD values) : values_(std::move(values)), begins_{0, values_.rows()} {}
 
 Index MemorySource::rows(Index block) const {
   const auto i = static_cast<std::size_t>(block);

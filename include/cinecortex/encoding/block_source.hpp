@@ -40,8 +40,8 @@ class BlockSource {
 /// A matrix in memory, cut into blocks of the given lengths.
 class MemorySource final : public BlockSource {
  public:
-  MemorySource(MatrixD values, std::vector<Index> block_rows);
-  explicit MemorySource(MatrixD values) : MemorySource(values, {values.rows()}) {}
+  MemorySource(MatrixD values, const std::vector<Index>& block_rows);
+  explicit MemorySource(MatrixD values);  ///< one block
   Index blocks() const override { return static_cast<Index>(begins_.size()) - 1; }
   Index rows(Index block) const override;
   Index columns() const override { return values_.cols(); }
