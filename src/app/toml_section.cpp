@@ -54,6 +54,14 @@ std::optional<std::string> as_text(const toml::node& node) {
   return node.is_string() ? node.value<std::string>() : std::nullopt;
 }
 
+/// Whether a place on the command line, "--key value" or "--set table.key=value", is about this key: then it says the
+/// value too.
+bool says_key(const std::string& place, const std::string& key) {
+  if (!place.starts_with("--")) return false;
+  const std::string name = place.substr(0, place.find(place.starts_with("--set ") ? '=' : ' '));
+  return name == "--" + key || name.ends_with(' ' + key) || name.ends_with('.' + key);
+}
+
 template <class T>
 toml::array to_array(const std::vector<T>& values) {
   toml::array array;
@@ -99,8 +107,9 @@ const toml::node* Section::find(const std::string& key) {
 void Section::fail(const std::string& key, const std::string& what) const {
   const toml::node* node = table_ ? table_->get(key) : nullptr;
   if (!node) throw InputError(fmt::format("{}: {}{}: {}", place_, title_, key, what));
-  throw InputError(
-      fmt::format("{}: {}{} = {}: {}", place_of(node->source()), title_, key, shown(*node), what));
+  const std::string place = place_of(node->source());
+  if (says_key(place, key)) throw InputError(fmt::format("{}: {}", place, what));
+  throw InputError(fmt::format("{}: {}{} = {}: {}", place, title_, key, shown(*node), what));
 }
 
 void Section::fail_missing(const std::string& key, const std::string& meaning) const {
@@ -134,7 +143,7 @@ std::string Section::optional_text(const std::string& key) {
 
 std::string Section::choice(const std::string& key, const std::optional<std::string>& fallback,
                             const std::vector<std::string>& allowed) {
-  const std::string value = text(key, fallback, fmt::format("one of {}", fmt::join(allowed, ", ")));
+  std::string value = text(key, fallback, fmt::format("one of {}", fmt::join(allowed, ", ")));
   if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
     const std::string close = closest_name(value, allowed);
     fail(key,

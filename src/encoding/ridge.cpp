@@ -46,12 +46,11 @@ struct Criterion {
   }
 };
 
-Index parse_folds(const std::string& criterion, std::string_view digits) {
+Index parse_folds(std::string_view digits) {
   Index folds = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), folds);
   if (error != std::errc() || end != digits.data() + digits.size() || folds < 2) {
-    throw InputError(fmt::format(
-        "criterion {}: the number of folds is a whole number of at least 2, e.g. kfold:5", criterion));
+    throw InputError("kfold:K takes a whole number K of at least 2, e.g. kfold:5");
   }
   return folds;
 }
@@ -64,9 +63,8 @@ Criterion parse_criterion(const std::string& name) {
   if (name == "leave-one-season-out") return {Kind::leave_one_season_out};
   constexpr std::string_view k_fold = "kfold:";
   if (name.starts_with(k_fold))
-    return {Kind::k_fold, parse_folds(name, std::string_view(name).substr(k_fold.size()))};
-  throw InputError(
-      fmt::format("criterion \"{}\" is unknown; there are: {}", name, fmt::join(ridge_criteria(), ", ")));
+    return {Kind::k_fold, parse_folds(std::string_view(name).substr(k_fold.size()))};
+  throw InputError(fmt::format("the criterion is one of {}", fmt::join(ridge_criteria(), ", ")));
 }
 
 void require_several_blocks(const RidgeProblem& problem, const std::string& criterion) {

@@ -262,7 +262,9 @@ TEST(ExperimentFile, ImpossibleValuesAreRefused) {
   expect_contains(complaint(minimal + "[ridge]\nalphas = []\n"), {"e.toml:7", "alphas"});
   expect_contains(complaint(minimal + "[ridge]\ncriterion = \"lo\"\n"),
                   {"e.toml:7", "criterion = \"lo\"", "loo"});
-  expect_contains(complaint(minimal + "[ridge]\ncriterion = \"kfold:1\"\n"), {"e.toml:7", "kfold:1"});
+  EXPECT_EQ(complaint(minimal + "[ridge]\ncriterion = \"kfold:1\"\n"),
+            "e.toml:7: [ridge] criterion = \"kfold:1\": kfold:K takes a whole number K of at least 2, e.g. "
+            "kfold:5");
   expect_contains(complaint(minimal + "[stack]\nmethod = \"simplx\"\n"), {"e.toml:7", "\"simplex\""});
   expect_contains(complaint(minimal + "[score]\nblock_tr = 0\n"), {"e.toml:7", "block_tr", "at least 1"});
   expect_contains(complaint("[data]\nroot = \"d\"\ntr_s = 0\n"), {"e.toml:3", "tr_s = 0", "above 0"});
@@ -383,8 +385,11 @@ TEST(Settings, TextIsTakenWithAndWithoutQuotes) {
 }
 
 TEST(Settings, ErrorsNameTheSetting) {
-  expect_contains(complaint(minimal, {"data.tr_s=-1"}),
-                  {"--set data.tr_s=-1", "[data] tr_s = -1", "above 0"});
+  EXPECT_EQ(complaint(minimal, {"data.tr_s=-1"}), "--set data.tr_s=-1: must be a time in seconds above 0");
+  EXPECT_EQ(complaint(minimal, {"ridge.criterion=kfold:1"}),
+            "--set ridge.criterion=kfold:1: kfold:K takes a whole number K of at least 2, e.g. kfold:5");
+  expect_contains(complaint(minimal, {"ridge={criterion=\"lo\"}"}),
+                  {"--set ridge={criterion", "[ridge] criterion = \"lo\"", "loo"});
   expect_contains(complaint(minimal, {"data.tr=1"}), {"--set data.tr=1", "unknown key \"tr\""});
   expect_contains(complaint(minimal, {"space.word.delay=1"}),
                   {"--set space.word.delay=1", "no space is named \"word\"", "did you mean \"words\"?"});
