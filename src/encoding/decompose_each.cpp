@@ -12,9 +12,6 @@
 namespace cinecortex::encoding {
 namespace {
 
-/// From this many columns on, all ranks decompose one matrix together instead of one each.
-constexpr Index together_from = 4000;
-
 using Pairs = std::vector<linalg::EigenPairs>;
 
 /// Rank `owner`'s eigenpairs, on every rank.
@@ -67,7 +64,8 @@ void for_each_of(Index count, Index at_once, const std::function<void(Index)>& f
 
 void decompose_each(Index count, Index columns, Index at_once, const std::function<MatrixD(Index)>& matrix,
                     const parallel::Communicator& comm, const std::function<void(Index, Pairs)>& take) {
-  if (comm.size() > 1 && columns >= together_from) return decompose_together(count, matrix, comm, take);
+  if (comm.size() > 1 && columns >= linalg::together_from)
+    return decompose_together(count, matrix, comm, take);
   for (Index begin = 0; begin < count;) {
     const Index wave = std::min(count - begin, at_once * comm.size());
     const auto share_of = [&](int rank) { return partition(wave, comm.size(), rank); };

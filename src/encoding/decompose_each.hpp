@@ -25,7 +25,7 @@ Index side_by_side(Index columns, Index targets, double most_bytes, const parall
 /// Collective: no.
 void for_each_of(Index count, Index at_once, const std::function<void(Index)>& fn);
 
-/// @param columns  of the largest matrix; from 4000 on, several ranks decompose one matrix together
+/// @param columns  of the largest matrix; from linalg::together_from on, several ranks decompose one matrix together
 /// @param matrix   gives matrix i [p, p], or an empty one to leave i out: on one rank, or on every rank together where
 ///                 they share the work; from several threads if at_once > 1. No collective calls.
 /// @param take     gets the eigenpairs of [first, first + size) on every rank, in order. Collective calls allowed.

@@ -4,6 +4,7 @@
 
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/encoding/ridge.hpp"
+#include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/parallel/grid.hpp"
 
 namespace cinecortex::encoding {
@@ -46,6 +47,24 @@ double bytes_with(const RidgeShape& s, double targets_at_once, double cache) {
 }
 
 }  // namespace
+
+double RidgeOperations::total() const {
+  return row_products + axis_products + static_cast<double>(decompositions) * linalg::eigh_operations(order);
+}
+
+RidgeOperations ridge_operations(const RidgeShape& shape) {
+  constexpr double products_a_target = 6;  // stand for those of all alphas
+  const auto n = static_cast<double>(shape.rows), p = static_cast<double>(shape.columns),
+             t = static_cast<double>(shape.targets);
+  const double terms = std::min(products_a_target, static_cast<double>(shape.alphas));
+  // Folds need no leverages, but a decomposition and a projection each.
+  const double leverages = shape.folds > 1 ? 0 : 2 * n * p * p;
+  const Index fits = shape.folds > 1 ? shape.folds + 1 : 1;
+  return {.row_products = n * p * p + 2 * n * p * t + leverages + 2 * n * p * t * terms,
+          .axis_products = static_cast<double>(fits) * 4 * p * p * t,
+          .decompositions = fits,
+          .order = std::min(shape.rows, shape.columns)};
+}
 
 double ridge_bytes(const RidgeShape& shape, const RidgeBudget& budget) {
   const Index at_once =

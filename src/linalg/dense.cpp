@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 #include <string_view>
 #include <vector>
@@ -149,6 +150,10 @@ void mirror_upper(ViewD c) {
       }
     }
   });
+}
+
+double eigh_operations(Index n) {
+  return 14.0 / 3 * std::pow(static_cast<double>(n), 3);
 }
 
 EigenPairs eigh(const ConstViewD& symmetric) {

@@ -5,15 +5,14 @@
 
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/linalg/dense.hpp"
+#include "cinecortex/linalg/distributed_eigen.hpp"
 
 namespace cinecortex::stages {
 namespace {
 
 // Shares of the matrix product's rate that kernels reach (docs/performance.md, kernels and ranks).
 constexpr double share_of_products = 0.8, share_of_decompositions = 1.0 / 3;
-constexpr Index together_from = 4000;      // columns, from which all ranks decompose a matrix together …
-constexpr double share_of_together = 0.5;  // … at half of each one's rate
-constexpr double products_a_target = 6;    // with the rows, which stand for those of all alphas
+constexpr double share_of_together = 0.5;  // of each one's rate, where ranks decompose a matrix together
 
 template <class Scalar>
 double product_flops() {
@@ -50,11 +49,11 @@ double TimeModel::double_products(double operations) const {
 }
 
 double TimeModel::decompositions(Index count, Index size) const {
-  const bool together = size >= together_from && ranks_ > 1;
+  const bool together = size >= linalg::together_from && ranks_ > 1;
   const double at_once = together ? std::max(1.0, share_of_together * ranks_)
                                   : static_cast<double>(std::min<Index>(count, ranks_));
-  const double operations = 14.0 / 3 * std::pow(static_cast<double>(size), 3);
-  return static_cast<double>(count) * operations / (share_of_decompositions * speed_.double_flops * at_once);
+  return static_cast<double>(count) * linalg::eigh_operations(size) /
+         (share_of_decompositions * speed_.double_flops * at_once);
 }
 
 double TimeModel::pca(encoding::PcaSolver solver, const encoding::PcaShape& shape) const {
@@ -64,15 +63,11 @@ double TimeModel::pca(encoding::PcaSolver solver, const encoding::PcaShape& shap
 
 double TimeModel::ridge(const encoding::RidgeShape& shape) const {
   const auto n = static_cast<double>(shape.rows), p = static_cast<double>(shape.columns),
-             t = static_cast<double>(shape.targets), folds = static_cast<double>(shape.folds);
-  const double terms = std::min(products_a_target, static_cast<double>(shape.alphas));
-  const Index size = std::min(shape.rows, shape.columns);
-  // Folds need no leverages, but a decomposition and a projection each.
-  const double leverages = shape.folds > 1 ? 0 : 2 * n * p * p;
-  const Index fits = shape.folds > 1 ? shape.folds + 1 : 1;
-  return single_products(n * p * p + 2 * n * p * t + leverages + 2 * n * p * t * terms) +
-         decompositions(fits, size) + double_products((shape.folds > 1 ? folds + 1 : 1) * 4 * p * p * t) +
-         files(4 * n * (2 * t + 3 * p) + 8 * p * t);
+             t = static_cast<double>(shape.targets);
+  const auto operations = encoding::ridge_operations(shape);
+  return single_products(operations.row_products) +
+         decompositions(operations.decompositions, operations.order) +
+         double_products(operations.axis_products) + files(4 * n * (2 * t + 3 * p) + 8 * p * t);
 }
 
 double TimeModel::sweep(const encoding::RidgeShape& shape, const std::vector<Index>& columns) const {

@@ -99,15 +99,6 @@ SpacePlan plan_space(const SpaceConfig& space, const ExtractionPlan& plan, const
   return p;
 }
 
-/// Floating-point operations of one ridge fit: Gram, cross products, decomposition, leave-one-out passes (eight of
-/// them do for fifteen alphas).
-double ridge_flops(const SpacePlan& p, Index targets, std::size_t alphas) {
-  const auto n = static_cast<double>(p.base_rows), c = static_cast<double>(p.columns);
-  const auto t = static_cast<double>(targets), a = std::min(8.0, static_cast<double>(alphas));
-  const double size = std::min(n, c);
-  return n * c * c + 2 * n * c * t + 9 * size * size * size + 2 * n * c * c + a * 2 * n * c * t;
-}
-
 /// One ridge fit of a space: all subjects' targets at once, if they share every run.
 encoding::RidgeShape ridge_shape(const SpacePlan& p, Index targets, const Config& config, Index longest_run,
                                  int ranks) {
@@ -237,7 +228,8 @@ std::string describe(const Config& config, const Context& context, const Extract
         p.space->name, p.width, p.components, p.space->design.delays().size(), p.columns, p.base_rows);
     if (p.components > 0) pca_bytes = std::max(pca_bytes, encoding::pca_bytes(p.solver, p.pca, comm.size()));
     const auto subjects = static_cast<double>(context.catalogue.subjects.size());
-    flops += subjects * ridge_flops(p, targets, experiment.ridge.alphas.size());
+    flops +=
+        subjects * encoding::ridge_operations(ridge_shape(p, targets, config, longest, comm.size())).total();
     const auto shape = ridge_shape(p, all_targets, config, longest, comm.size());
     const auto budget = config.runtime.memory_bytes > 0
                             ? encoding::ridge_budget(shape, memory_for_fit(config.runtime.memory_bytes))

@@ -82,6 +82,15 @@ struct RidgeShape {
   bool single = true;  ///< data of single precision
 };
 
+/// Operations of a fit, of all ranks together (docs/performance.md, the cost model).
+struct RidgeOperations {
+  double row_products = 0;              ///< with the rows, in the precision of the data
+  double axis_products = 0;             ///< projections and weights, float64
+  Index decompositions = 1, order = 0;  ///< of how many matrices, [order, order], float64
+  double total() const;
+};
+RidgeOperations ridge_operations(const RidgeShape& shape);
+
 /// Most bytes that a rank holds during a fit, beside what it held before.   Collective: no.
 double ridge_bytes(const RidgeShape& shape, const RidgeBudget& budget);
 
