@@ -8,6 +8,7 @@
 #include <cmath>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -343,6 +344,13 @@ std::vector<std::string> ridge_criteria() {
 Index kfold_count(const std::string& criterion) {
   const Criterion parsed = parse_criterion(criterion);
   return parsed.kind == Criterion::Kind::k_fold ? parsed.folds : 0;
+}
+
+Index fold_count(const RidgeOptions& options) {
+  const Criterion criterion = parse_criterion(options.criterion);
+  if (criterion.kind == Criterion::Kind::k_fold) return criterion.folds;
+  if (criterion.kind != Criterion::Kind::leave_one_season_out) return 1;
+  return std::ssize(std::set<Index>(options.season_of.begin(), options.season_of.end()));
 }
 
 EdgeHits edge_hits(const std::vector<double>& alphas, const std::vector<std::int64_t>& chosen) {

@@ -323,4 +323,19 @@ ExtractionPlan plan_extraction(const Config& config, const Context& context,
   return plan;
 }
 
+FeatureTable planned_features(const ExtractionPlan& plan) {
+  FeatureTable table;
+  for (const auto& work : plan.work) {
+    for (const auto& part : work.groups) {
+      const auto& group = plan.groups[part.group];
+      for (std::size_t i = 0; i < group.outputs.size(); ++i) {
+        const auto& output = group.outputs[i];
+        table[output.space->name][work.run->id.task] = {
+            part.rows, group.extractor->readings()[output.reading].width, part.digests[i]};
+      }
+    }
+  }
+  return table;
+}
+
 }  // namespace cinecortex::stages

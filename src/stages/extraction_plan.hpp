@@ -60,4 +60,7 @@ void remove_chunks(const Config& config, const Outputs& outputs);
 ExtractionPlan plan_extraction(const Config& config, const Context& context,
                                const parallel::Communicator& comm);
 
+/// Lengths and widths of the features that are there or will be.   Collective: no.
+FeatureTable planned_features(const ExtractionPlan& plan);
+
 }  // namespace cinecortex::stages

@@ -119,6 +119,14 @@ StatisticsRuns statistics_runs(std::vector<Presentation> shown, const Experiment
   return runs;
 }
 
+StatisticsContent statistics_content(const encoding::Design& design, Index components,
+                                     const StatisticsRuns& runs) {
+  return {.delays = ascending(design.delays()),
+          .components = components,
+          .runs = runs.names,
+          .group_of = runs.groups.of};
+}
+
 bool keeps_statistics(StatisticsPolicy policy, double bytes) {
   constexpr double unasked_bytes = 256.0 * (1 << 20);
   return policy == StatisticsPolicy::keep ||
@@ -156,11 +164,9 @@ std::filesystem::path KeptStatistics::file(int subject, bool single) const {
 }
 
 StatisticsContent KeptStatistics::content_to_write(bool single) const {
-  return {.delays = ascending(wanted_.design.delays()),
-          .components = wanted_.components,
-          .single = single,
-          .runs = runs_.names,
-          .group_of = runs_.groups.of};
+  auto content = statistics_content(wanted_.design, wanted_.components, runs_);
+  content.single = single;
+  return content;
 }
 
 /// Collective: over comm.

@@ -28,6 +28,10 @@ struct StatisticsRuns {
 };
 StatisticsRuns statistics_runs(std::vector<Presentation> shown, const Experiment& experiment);
 
+/// What their files hold, of products in float32.   Collective: no.
+StatisticsContent statistics_content(const encoding::Design& design, Index components,
+                                     const StatisticsRuns& runs);
+
 /// Whether files of this size are kept: unasked only up to 256 MiB.   Collective: no.
 bool keeps_statistics(StatisticsPolicy policy, double bytes);
 

@@ -128,12 +128,14 @@ encoding::RidgeBudget fitting_budget(const encoding::RidgeShape& shape, double m
                                      const parallel::Communicator& comm) {
   if (memory_bytes <= 0) return {};
   const double left = comm.min(memory_for_fit(memory_bytes));
-  const auto budget = parallel::agree(comm, [&] { return encoding::ridge_budget(shape, left); });
-  if (comm.root() && budget.targets_at_once < shape.targets) {
-    log::info("ridge: {} of {} targets at a time, to stay within {} a rank", budget.targets_at_once,
-              shape.targets, format_bytes(memory_bytes));
-  }
-  return budget;
+  return parallel::agree(comm, [&] { return encoding::ridge_budget(shape, left); });
+}
+
+void log_targets_at_once(const encoding::RidgeBudget& budget, const encoding::RidgeShape& shape,
+                         double memory_bytes) {
+  if (budget.targets_at_once == 0 || budget.targets_at_once >= shape.targets) return;
+  log::info("ridge: {} of {} targets at a time, to stay within {} a rank", budget.targets_at_once,
+            shape.targets, format_bytes(memory_bytes));
 }
 
 void write_stack(const std::filesystem::path& file, const encoding::StackFit& fit, Index targets_global,

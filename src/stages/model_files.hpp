@@ -62,6 +62,10 @@ double memory_for_fit(double memory_bytes);
 encoding::RidgeBudget fitting_budget(const encoding::RidgeShape& shape, double memory_bytes,
                                      const parallel::Communicator& comm);
 
+/// A line where these are not all targets at once. For rank 0.   Collective: no.
+void log_targets_at_once(const encoding::RidgeBudget& budget, const encoding::RidgeShape& shape,
+                         double memory_bytes);
+
 /// Writes stacking weights, every rank its targets.
 /// @param models   K names     @param without  names of the subsets that weights_without belong to
 /// @param blocks   names of the blocks that loro_weights belong to

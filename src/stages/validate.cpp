@@ -1,80 +1,51 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
-#include <set>
 
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/memory.hpp"
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/stages/stages.hpp"
 #include "extraction_plan.hpp"
-#include "kept_statistics.hpp"
 #include "missing_models.hpp"
 #include "model_files.hpp"
+#include "ridge_plan.hpp"
 #include "sweep_plan.hpp"
 #include "time_model.hpp"
 
 namespace cinecortex::stages {
 namespace {
 
-/// Sizes of one space's statistics, before anything is computed.
+/// One space's sizes and fits, before anything is computed.
 struct SpacePlan {
   const SpaceConfig* space = nullptr;
   Index width = 0;       ///< d
   Index fit_rows = 0;    ///< rows of the PCA fit
-  Index base_rows = 0;   ///< n, TRs of the base fit with features (of the subject that has most)
+  Index base_rows = 0;   ///< n, TRs of the base fit (of the subject that has most)
   Index components = 0;  ///< k
   Index columns = 0;     ///< p
+  std::vector<Cohort> cohorts;
+  std::vector<FitPlan> fits;  ///< of each cohort
   encoding::PcaShape pca;
   encoding::PcaSolver solver =
       encoding::PcaSolver::automatic;  ///< that will run; `automatic` if there is nothing to fit
 };
 
-/// Rows of a space in a run.
-Index rows_in(const ExtractionPlan& plan, const SpaceConfig& space, const std::string& run) {
-  for (const auto& work : plan.work) {
-    if (work.run->id.task != run) continue;
-    for (const auto& part : work.groups) {
-      for (const auto& output : plan.groups[part.group].outputs) {
-        if (output.space == &space) return part.rows;
-      }
-    }
-  }
-  return 0;
-}
-
-Index width_of(const ExtractionPlan& plan, const SpaceConfig& space) {
-  for (const auto& group : plan.groups) {
-    for (const auto& output : group.outputs) {
-      if (output.space == &space) return group.extractor->readings()[output.reading].width;
-    }
-  }
-  return 0;
-}
-
 Index every(Index rows, Index step) {
   return (rows + step - 1) / step;
 }
 
-/// @param memory_bytes  that a rank may use for a fit
-SpacePlan plan_space(const SpaceConfig& space, const ExtractionPlan& plan, const Context& context,
-                     const Config& config, double memory_bytes, int ranks) {
-  SpacePlan p{.space = &space, .width = width_of(plan, space)};
+/// @param memory_bytes  that a rank may use for a fit    Collective: over comm.
+SpacePlan plan_space(const SpaceConfig& space, const FeatureTable& features, const Context& context,
+                     const Config& config, double memory_bytes, const parallel::Communicator& comm) {
+  const auto& files = features.at(space.name);
+  SpacePlan p{.space = &space, .width = files.begin()->second.width, .cohorts = {}, .fits = {}, .pca = {}};
   Index longest = 0;
   for (const auto* run : space.pca.fit_all ? context.runs : context.of(context.split.base)) {
-    const Index rows = rows_in(plan, space, run->id.task);
+    const Index rows = files.at(run->id.task).rows;
     p.fit_rows += every(rows, space.pca.options.fit_every);
     longest = std::max(longest, rows);
-  }
-  for (const int subject : context.catalogue.subjects) {
-    Index rows = 0;
-    for (const auto* run : context.with_fmri(context.split.base, subject)) {
-      const Index trim = config.experiment.data.trim_tr[0] + config.experiment.data.trim_tr[1];
-      if (rows_in(plan, space, run->id.task) > 0) rows += std::max<Index>(0, run->rows(subject) - trim);
-    }
-    p.base_rows = std::max(p.base_rows, rows);
   }
   const Index most = std::min(p.width, p.fit_rows - 1);
   const Index wanted = space.pca.options.components;
@@ -93,21 +64,37 @@ SpacePlan plan_space(const SpaceConfig& space, const ExtractionPlan& plan, const
            .block_rows = longest};
   if (p.components > 0) {
     p.solver = naming_failures("space " + space.name, [&] {
-      return encoding::choose_solver(space.pca.options.solver, p.pca, ranks, memory_bytes);
+      return encoding::choose_solver(space.pca.options.solver, p.pca, comm.size(), memory_bytes);
     });
+  }
+  std::map<int, FitRows> rows;
+  for (const int subject : context.catalogue.subjects) {
+    rows[subject] = fit_rows(space, subject, config, context, features);
+    p.base_rows = std::max(p.base_rows, rows[subject].total());
+  }
+  p.cohorts = cohorts(rows, config.experiment.ridge.per_target);
+  for (const auto& cohort : p.cohorts) {
+    p.fits.push_back(plan_fit(cohort, space, p.components, config, context, features, comm));
   }
   return p;
 }
 
-/// One ridge fit of a space: all subjects' targets at once, if they share every run.
-encoding::RidgeShape ridge_shape(const SpacePlan& p, Index targets, const Config& config, Index longest_run,
-                                 int ranks) {
-  return {.rows = p.base_rows,
-          .columns = p.columns,
-          .targets = targets,
-          .alphas = static_cast<Index>(config.experiment.ridge.alphas.size()),
-          .block_rows = longest_run,
-          .ranks = ranks};
+/// Most bytes of a rank during any fit, beside what it holds by now.
+/// @throws InputError, naming the fit, where even a few targets need more than is allowed.   Collective: over comm.
+double fit_bytes(const std::vector<SpacePlan>& spaces, const Config& config,
+                 const parallel::Communicator& comm) {
+  double bytes = 0;
+  for (const auto& p : spaces) {
+    for (std::size_t i = 0; i < p.fits.size(); ++i) {
+      const auto& fit = p.fits[i];
+      const auto shape = fit.holding(fit.keeps ? fit.runs.groups.count : 0);
+      const auto budget = naming_failures(name_of(*p.space, p.cohorts[i]), [&] {
+        return fitting_budget(shape, config.runtime.memory_bytes, comm);
+      });
+      bytes = std::max(bytes, encoding::ridge_bytes(shape, budget));
+    }
+  }
+  return bytes;
 }
 
 std::string role_line(const std::string& role, const std::vector<std::string>& tasks,
@@ -125,13 +112,13 @@ std::string role_line(const std::string& role, const std::vector<std::string>& t
 }
 
 /// Most fold groups that a subject has in a space.
-Index sweep_folds(const SweepFolds& folds, const SpaceConfig& space, const ExtractionPlan& plan,
+Index sweep_folds(const SweepFolds& folds, const SpaceConfig& space, const FeatureTable& features,
                   const Context& context) {
   Index most = 0;
   for (const int subject : context.catalogue.subjects) {
     std::vector<std::string> runs, seasons;
-    for (const auto* run : context.with_fmri(context.split.base, subject)) {
-      if (rows_in(plan, space, run->id.task) == 0) continue;
+    for (const auto* run :
+         with_features(context.with_fmri(context.split.base, subject), features, space.name)) {
       runs.push_back(run->id.task);
       seasons.push_back(run->id.group());
     }
@@ -142,11 +129,13 @@ Index sweep_folds(const SweepFolds& folds, const SpaceConfig& space, const Extra
 }
 
 /// What `sweep` would do, or nothing.
-std::string describe_sweep(const Config& config, const Context& context, const ExtractionPlan& plan,
-                           const std::vector<SpacePlan>& spaces, Index targets,
-                           const parallel::Communicator& comm) {
+std::string describe_sweep(const Config& config, const Context& context, const FeatureTable& features,
+                           const std::vector<SpacePlan>& spaces, const parallel::Communicator& comm) {
   if (!config.experiment.sweep) return "";
   const auto& sweep = *config.experiment.sweep;
+  Index targets = 0;
+  for (const auto& [subject, count] : context.catalogue.targets) targets = std::max(targets, count);
+  const Index local = partition(targets, comm.size(), 0).size();
   std::string text;
   for (const auto& p : spaces) {
     if (!sweep.takes(p.space->name)) continue;
@@ -154,8 +143,7 @@ std::string describe_sweep(const Config& config, const Context& context, const E
     const auto points = sweep_points(cases);
     Index widest = 0;
     for (const auto& point : points) widest = std::max(widest, point.columns());
-    const Index folds = sweep_folds(sweep.folds, *p.space, plan, context);
-    const Index local = partition(targets, comm.size(), 0).size();
+    const Index folds = sweep_folds(sweep.folds, *p.space, features, context);
     text += fmt::format(
         "sweep: {:<16} {} configurations × {} subjects, {} folds, up to {} columns; {} a rank at most\n",
         p.space->name, cases.size(), context.catalogue.subjects.size(), folds, widest,
@@ -165,110 +153,59 @@ std::string describe_sweep(const Config& config, const Context& context, const E
 }
 
 /// What `ridge` keeps of its sums.
-std::string describe_statistics(const Config& config, const Context& context, const ExtractionPlan& plan,
-                                const std::vector<SpacePlan>& spaces) {
+std::string describe_statistics(const std::vector<SpacePlan>& spaces) {
   Index kept = 0;
   double bytes = 0, largest = 0;
   for (const auto& p : spaces) {
-    double of_space = 0, largest_of_space = 0;
-    for (const int subject : context.catalogue.subjects) {
-      std::vector<std::string> runs, seasons;
-      for (const auto* run : context.with_fmri(context.split.base, subject)) {
-        if (rows_in(plan, *p.space, run->id.task) == 0) continue;
-        runs.push_back(run->id.task);
-        seasons.push_back(run->id.group());
+    double of_space = 0;
+    for (const auto& fit : p.fits) {
+      for (const double file : fit.file_bytes) {
+        of_space += fit.keeps ? file : 0;
+        largest = std::max(largest, file);
       }
-      auto delays = p.space->design.delays();
-      std::reverse(delays.begin(), delays.end());
-      const StatisticsContent content{.delays = delays,
-                                      .components = p.components,
-                                      .runs = runs,
-                                      .group_of = statistics_groups(runs, seasons, config.experiment).of};
-      const double file = statistics_bytes(content, context.catalogue.targets.at(subject));
-      of_space += file;
-      largest_of_space = std::max(largest_of_space, file);
     }
-    largest = std::max(largest, largest_of_space);
-    if (!keeps_statistics(config.experiment.statistics, largest_of_space)) continue;
-    ++kept;
+    kept += of_space > 0 ? 1 : 0;
     bytes += of_space;
   }
   return fmt::format("statistics: kept for {} of {} spaces, {} in all; up to {} a file (output.statistics)\n",
                      kept, spaces.size(), format_bytes(bytes), format_bytes(largest));
 }
 
+/// @param bytes  of a fit, on one rank
 std::string describe(const Config& config, const Context& context, const ExtractionPlan& plan,
-                     const std::vector<SpacePlan>& spaces, const parallel::Communicator& comm) {
+                     const FeatureTable& features, const std::vector<SpacePlan>& spaces, double bytes,
+                     const parallel::Communicator& comm) {
   const auto& experiment = config.experiment;
   std::string text =
       fmt::format("experiment {}: {} subjects, {} spaces, {} runs\n", experiment.name,
                   context.catalogue.subjects.size(), experiment.spaces.size(), context.runs.size());
   text += role_line("base", context.split.base, context) + role_line("stack", context.split.stack, context) +
           role_line("test", context.split.test, context);
-  Index chunks = 0, tr = 0, longest = 0;
+  Index chunks = 0, tr = 0;
   for (const auto& task : plan.tasks) {
     chunks += task.rows.empty() ? 0 : 1;
     tr += task.rows.size();
   }
-  for (const auto* run : context.runs) {
-    for (const int subject : context.catalogue.subjects) longest = std::max(longest, run->rows(subject));
-  }
   text += fmt::format("extract: {} files there, {} to make: {} TRs in {} chunks, {:.1f} chunks a rank\n",
                       plan.current_files, plan.missing_files, tr, chunks,
                       static_cast<double>(chunks) / comm.size());
-  double flops = 0, bytes = 0, pca_bytes = 0;
-  Index targets = 0, all_targets = 0;
-  for (const auto& [subject, count] : context.catalogue.targets) {
-    targets = std::max(targets, count);
-    all_targets += count;
-  }
+  double flops = 0, pca_bytes = 0;
   for (const auto& p : spaces) {
     text += fmt::format(
         "  {:<16} {:>7} features → {:>5} components × {} delays = {:>6} columns, {} base TRs\n",
         p.space->name, p.width, p.components, p.space->design.delays().size(), p.columns, p.base_rows);
     if (p.components > 0) pca_bytes = std::max(pca_bytes, encoding::pca_bytes(p.solver, p.pca, comm.size()));
-    const auto subjects = static_cast<double>(context.catalogue.subjects.size());
-    flops +=
-        subjects * encoding::ridge_operations(ridge_shape(p, targets, config, longest, comm.size())).total();
-    const auto shape = ridge_shape(p, all_targets, config, longest, comm.size());
-    const auto budget = config.runtime.memory_bytes > 0
-                            ? encoding::ridge_budget(shape, memory_for_fit(config.runtime.memory_bytes))
-                            : encoding::RidgeBudget{};
-    bytes = std::max(bytes, static_cast<double>(resident_bytes()) + encoding::ridge_bytes(shape, budget));
+    for (const auto& fit : p.fits) flops += encoding::ridge_operations(fit.shape).total();
   }
   text += fmt::format("pca: {} a rank at most\n",
                       format_bytes(static_cast<double>(resident_bytes()) + pca_bytes));
-  text += fmt::format("ridge: {:.3g} TFLOP in all, {:.3g} a rank; {} a rank at most\n", flops / 1e12,
-                      flops / 1e12 / comm.size(), format_bytes(bytes));
-  text += describe_statistics(config, context, plan, spaces);
-  text += describe_sweep(config, context, plan, spaces, targets, comm);
+  text +=
+      fmt::format("ridge: {:.3g} TFLOP in all, {:.3g} a rank; {} a rank at most\n", flops / 1e12,
+                  flops / 1e12 / comm.size(), format_bytes(static_cast<double>(resident_bytes()) + bytes));
+  text += describe_statistics(spaces);
+  text += describe_sweep(config, context, features, spaces, comm);
   text += fmt::format("outputs: {}\n", experiment.output.string());
   return text;
-}
-
-/// Folds of the ridge's criterion; 1 if it has none.
-Index criterion_folds(const Config& config, const Context& context) {
-  const auto& criterion = config.experiment.ridge.criterion;
-  if (const Index folds = encoding::kfold_count(criterion)) return folds;
-  if (criterion != "leave-one-season-out") return 1;
-  std::set<std::string> seasons;
-  for (const auto* run : context.of(context.split.base)) seasons.insert(run->id.group());
-  return static_cast<Index>(seasons.size());
-}
-
-/// Targets that are fitted together: of all subjects that saw the same base runs.
-std::vector<Index> cohort_targets(const Config& config, const Context& context) {
-  std::map<std::vector<const dataset::Run*>, Index> together;
-  std::vector<Index> apart;
-  for (const auto& [subject, targets] : context.catalogue.targets) {
-    apart.push_back(targets);
-    together[context.with_fmri(context.split.base, subject)] += targets;
-  }
-  if (!config.experiment.ridge.per_target) return apart;
-  std::vector<Index> cohorts;
-  cohorts.reserve(together.size());
-  for (const auto& [runs, targets] : together) cohorts.push_back(targets);
-  return cohorts;
 }
 
 struct StageTimes {
@@ -276,45 +213,37 @@ struct StageTimes {
 };
 
 StageTimes stage_times(const TimeModel& model, const Config& config, const Context& context,
-                       const ExtractionPlan& extraction, const std::vector<SpacePlan>& spaces, int ranks) {
+                       const FeatureTable& features, const std::vector<SpacePlan>& spaces) {
   const auto& experiment = config.experiment;
   StageTimes times;
   for (const auto& p : spaces) {
-    const auto shape = [&](Index targets, Index folds) {
-      auto sizes = ridge_shape(p, targets, config, 0, ranks);
-      sizes.folds = folds;
-      return sizes;
-    };
     if (p.components > 0) times.pca_s += model.pca(p.solver, p.pca);
-    for (const Index targets : cohort_targets(config, context)) {
-      times.ridge_s += model.ridge(shape(targets, criterion_folds(config, context)));
-    }
+    for (const auto& fit : p.fits) times.ridge_s += model.ridge(fit.shape);
     std::vector<Index> swept;
     if (experiment.sweep && experiment.sweep->takes(p.space->name)) {
       const auto cases =
           sweep_cases(*experiment.sweep, p.space->design, p.components, "space " + p.space->name);
       for (const auto& tried : cases) swept.push_back(tried.columns());
     }
-    const Index folds =
-        swept.empty() ? 0 : sweep_folds(experiment.sweep->folds, *p.space, extraction, context);
+    const Index folds = swept.empty() ? 0 : sweep_folds(experiment.sweep->folds, *p.space, features, context);
     for (const auto& [subject, targets] : context.catalogue.targets) {
       Index rows = 0;
       for (const auto* run : context.with_fmri(context.split.stack, subject)) rows += run->rows(subject);
       for (const auto* run : context.of(context.split.test)) rows += run->rows(subject);
       times.predict_s += model.predictions(rows, p.columns, targets);
-      if (!swept.empty()) times.sweep_s += model.sweep(shape(targets, folds), swept);
+      if (swept.empty()) continue;
+      times.sweep_s +=
+          model.sweep({.rows = p.base_rows, .columns = p.columns, .targets = targets, .folds = folds}, swept);
     }
   }
   return times;
 }
 
 /// How long the stages take, roughly.   Collective: over comm.
-void add_times(Summary& summary, const Config& config, const Context& context,
-               const ExtractionPlan& extraction, const std::vector<SpacePlan>& spaces,
-               const parallel::Communicator& comm) {
+void add_times(Summary& summary, const Config& config, const Context& context, const FeatureTable& features,
+               const std::vector<SpacePlan>& spaces, const parallel::Communicator& comm) {
   const MachineSpeed speed = measure_speed(comm);
-  const auto times =
-      stage_times(TimeModel(speed, comm.size()), config, context, extraction, spaces, comm.size());
+  const auto times = stage_times(TimeModel(speed, comm.size()), config, context, features, spaces);
   summary.text += fmt::format(
       "times: pca {}, ridge {}, stack and predict {}{}\n"
       "  Roughly, for all of it, by {} ranks as fast as here and now ({:.0f} GFLOP/s each in float32, {:.0f} "
@@ -334,24 +263,27 @@ Summary examine(const Config& config, const parallel::Communicator& comm, bool w
   const Stopwatch clock;
   const Context context = make_context(config, comm);
   const ExtractionPlan plan = plan_extraction(config, context, comm);
+  const FeatureTable features = planned_features(plan);
   const double memory = comm.min(memory_for_fit(config.runtime.memory_bytes));
   std::vector<SpacePlan> spaces;
   for (const auto& space : config.experiment.spaces)
-    spaces.push_back(plan_space(space, plan, context, config, memory, comm.size()));
+    spaces.push_back(plan_space(space, features, context, config, memory, comm));
+  const double bytes = fit_bytes(spaces, config, comm);
 
   Summary summary{.stage = "validate"};
-  summary.text = describe(config, context, plan, spaces, comm);
+  summary.text = describe(config, context, plan, features, spaces, bytes, comm);
   summary.details = {
       {"runs", {{"base", context.split.base}, {"stack", context.split.stack}, {"test", context.split.test}}},
       {"files_current", plan.current_files},
-      {"files_to_make", plan.missing_files}};
+      {"files_to_make", plan.missing_files},
+      {"fit_bytes", bytes}};
   for (const auto& p : spaces) {
     summary.details["spaces"][p.space->name] = {{"features", p.width},
                                                 {"components", p.components},
                                                 {"columns", p.columns},
                                                 {"base_rows", p.base_rows}};
   }
-  if (with_times) add_times(summary, config, context, plan, spaces, comm);
+  if (with_times) add_times(summary, config, context, features, spaces, comm);
   summary.seconds = clock.seconds();
   return summary;
 }

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <tuple>
 
 #include "cinecortex/io/hdf5.hpp"
 #include "program.hpp"
@@ -128,6 +129,24 @@ TEST_F(Statistics, AreAnnounced) {
   const auto none =
       run_program({"validate", (kept_ / "experiment.toml").string(), "--set", "output.statistics=none"});
   EXPECT_NE(none.out.find("statistics: kept for 0 of 3 spaces"), std::string::npos) << none.out;
+}
+
+TEST_F(Statistics, ValidateAnnouncesTheMemoryThatRidgeTakes) {
+  const auto bytes = [&](const std::string& verb, const std::string& name, const char* policy, int ranks) {
+    auto more = criterion(name);
+    more.insert(more.end(), {"--set", std::string("output.statistics=") + policy});
+    const auto result = run(verb, kept_, more, ranks);
+    EXPECT_EQ(result.code, 0) << result.err;
+    return result.code == 0 ? nlohmann::json::parse(result.out).at("details").at("fit_bytes").get<double>()
+                            : -1;
+  };
+  for (const auto& [name, policy, ranks] :
+       {std::tuple{"kfold:5", "none", 1}, {"leave-one-season-out", "none", 2}, {"loo", "auto", 3}}) {
+    const double announced = bytes("validate", name, policy, ranks);
+    EXPECT_GT(announced, 0) << name;
+    EXPECT_EQ(announced, bytes("ridge", name, policy, ranks)) << name;
+  }
+  EXPECT_GT(bytes("validate", "kfold:5", "none", 1), bytes("validate", "gcv", "none", 1));
 }
 
 TEST_F(Statistics, PartsOfASweepReadButDoNotWrite) {

@@ -48,6 +48,24 @@ TEST(RidgeOptions, WrongOnesAreNamed) {
   }
 }
 
+TEST(RidgeOptions, FoldsAreCounted) {
+  EXPECT_EQ(fold_count({.criterion = "loo"}), 1);
+  EXPECT_EQ(fold_count({.criterion = "leave-one-run-out", .season_of = {0, 1}}), 1);
+  EXPECT_EQ(fold_count({.criterion = "kfold:7"}), 7);
+  EXPECT_EQ(fold_count({.criterion = "leave-one-season-out", .season_of = {0, 0, 1, 2, 1}}), 3);
+}
+
+TEST(RidgeShape, MemoryGrowsWithTheFolds) {
+  RidgeShape shape{.rows = 5000, .columns = 1000, .targets = 1000, .block_rows = 500};
+  double before = ridge_bytes(shape, {});
+  for (const Index folds : {2, 5, 20}) {
+    shape.folds = folds;
+    const double now = ridge_bytes(shape, {});
+    EXPECT_GT(now, before) << folds;
+    before = now;
+  }
+}
+
 TEST(RidgeOptions, ZeroIsAnAlpha) {
   EXPECT_EQ(message_of({.alphas = {0.0}}), "");
 }

@@ -37,6 +37,8 @@ struct RidgeOptions {
 std::vector<std::string> ridge_criteria();
 /// K of the criterion "kfold:K"; 0 of every other.   @throws InputError: unknown criterion, K < 2.   Collective: no.
 Index kfold_count(const std::string& criterion);
+/// Folds of the criterion, each of which is decomposed by itself; 1 if it has none.   @throws as kfold_count.   Collective: no.
+Index fold_count(const RidgeOptions& options);
 
 /// @throws InputError: no alpha, negative or non-finite alpha, unknown criterion, fewer than two folds.
 void check(const RidgeOptions& options);

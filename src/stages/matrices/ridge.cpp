@@ -48,9 +48,9 @@ encoding::RidgeShape shape_of(const Inputs& inputs, const encoding::RidgeOptions
                              .columns = inputs.x.columns(),
                              .targets = inputs.y.columns(),
                              .alphas = static_cast<Index>(options.alphas.size()),
+                             .folds = encoding::fold_count(options),
                              .ranks = comm.size(),
                              .single = inputs.x.single_precision() && inputs.y.single_precision()};
-  shape.folds = std::max<Index>(1, encoding::kfold_count(options.criterion));
   for (Index block = 0; block < inputs.x.blocks(); ++block) {
     shape.block_rows = std::max(shape.block_rows, inputs.x.rows(block));
   }
@@ -114,6 +114,7 @@ Summary ridge(const RidgeConfig& config, const parallel::Communicator& comm) {
       comm);
   const auto shape = shape_of(*inputs, options, comm);
   const auto budget = fitting_budget(shape, config.handling.memory_bytes, comm);
+  if (comm.root()) log_targets_at_once(budget, shape, config.handling.memory_bytes);
   const auto plan = plan_of(shape, options, budget);
   if (auto summary = nothing_to_do("ridge", config.output, digest, config.handling, plan, comm))
     return *summary;
