@@ -6,6 +6,7 @@
 #include "cinecortex/encoding/ridge.hpp"
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/parallel/grid.hpp"
+#include "decompose_each.hpp"
 
 namespace cinecortex::encoding {
 namespace {
@@ -25,16 +26,16 @@ double design_bytes(const RidgeShape& s) {
 }
 
 /// Ranks that share a target, each with other runs.
-double run_parts(const RidgeShape& s, double targets_at_once) {
+Index run_parts(const RidgeShape& s, double targets_at_once) {
   const auto ranks = static_cast<int>(s.ranks);
-  return static_cast<double>(ranks / parallel::target_parts(ranks, static_cast<Index>(targets_at_once)));
+  return ranks / parallel::target_parts(ranks, static_cast<Index>(targets_at_once));
 }
 
 double bytes_with(const RidgeShape& s, double targets_at_once, double cache) {
   const auto p = static_cast<double>(std::min(s.columns, s.rows));
   const auto ranks = static_cast<double>(s.ranks);
   const double owned = targets_at_once / ranks;
-  const double column = owned * run_parts(s, targets_at_once);
+  const double column = owned * static_cast<double>(run_parts(s, targets_at_once));
   const auto folds = static_cast<double>(s.folds);
   const double sums = (12.0 * column + 16.0 * owned) * p * folds;
   const double solve =
@@ -69,13 +70,16 @@ RidgeOperations ridge_operations(const RidgeShape& shape) {
 double ridge_bytes(const RidgeShape& shape, const RidgeBudget& budget) {
   const Index at_once =
       budget.targets_at_once > 0 ? std::min(budget.targets_at_once, shape.targets) : shape.targets;
-  const auto whole_cache = static_cast<double>(shape.rows) *
-                           static_cast<double>(std::min(shape.rows, shape.columns)) *
-                           (shape.single ? 4.0 : 8.0) / run_parts(shape, static_cast<double>(at_once));
-  const auto cache = static_cast<double>(budget.cache_bytes);
-  // With folds it is what fits side by side may take.
+  const Index parts = run_parts(shape, static_cast<double>(at_once));
+  const Index size = std::min(shape.rows, shape.columns);
+  double cache = static_cast<double>(shape.rows) * static_cast<double>(size) * (shape.single ? 4.0 : 8.0) /
+                 static_cast<double>(parts);
+  if (shape.folds > 1) {  // so many fits side by side, or fewer
+    const Index targets = (at_once * parts + shape.ranks - 1) / shape.ranks;
+    cache = std::max(cache, static_cast<double>(shape.folds) * fit_bytes(size, targets));
+  }
   return bytes_with(shape, static_cast<double>(at_once),
-                    shape.folds > 1 ? cache : std::min(whole_cache, cache));
+                    std::min(cache, static_cast<double>(budget.cache_bytes)));
 }
 
 RidgeBudget ridge_budget(const RidgeShape& shape, double bytes) {

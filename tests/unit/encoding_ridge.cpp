@@ -66,6 +66,12 @@ TEST(RidgeShape, MemoryGrowsWithTheFolds) {
   }
 }
 
+/// The cache is a limit, not what small folds take.
+TEST(RidgeShape, SmallFoldsTakeLittle) {
+  const RidgeShape shape{.rows = 150, .columns = 60, .targets = 120, .folds = 5, .block_rows = 40};
+  EXPECT_LT(ridge_bytes(shape, {.targets_at_once = 0, .cache_bytes = Index{4} << 30}), 64.0 * (1 << 20));
+}
+
 TEST(RidgeOptions, ZeroIsAnAlpha) {
   EXPECT_EQ(message_of({.alphas = {0.0}}), "");
 }
