@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "cinecortex/core/clock.hpp"
+
 namespace cinecortex::stages {
 
 using models::Needs;
 
 ChunkStimulus StimulusReader::read(const ExtractionTask& task) {
+  const Stopwatch clock;
   const RunWork& work = plan_.work[task.work];
   open(*work.run);
   ChunkStimulus stimulus;
@@ -28,6 +31,7 @@ ChunkStimulus StimulusReader::read(const ExtractionTask& task) {
     }
     stimulus.transcript = transcript_;
   }
+  stimulus.seconds = clock.seconds();
   return stimulus;
 }
 

@@ -19,6 +19,7 @@ struct ChunkStimulus {
   std::vector<Part> parts;                       ///< the groups that lack these rows
   std::shared_ptr<const AudioTrack> audio;       ///< the whole run; null where no part wants it
   std::shared_ptr<const Transcript> transcript;  ///< likewise
+  double seconds = 0;                            ///< that reading took
 };
 
 /// Reads what tasks need: a movie is opened when first wanted and kept, with its sound and words, while tasks of the same run

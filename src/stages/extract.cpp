@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <optional>
 
 #include "ahead.hpp"
 #include "chunk_stimulus.hpp"
+#include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/io/hdf5.hpp"
@@ -13,6 +15,7 @@
 #include "cinecortex/parallel/work_queue.hpp"
 #include "cinecortex/stages/stages.hpp"
 #include "extraction_balance.hpp"
+#include "extraction_time.hpp"
 #include "timed_stage.hpp"
 
 namespace cinecortex::stages {
@@ -29,6 +32,7 @@ class Worker {
         config_(config),
         outputs_(outputs),
         self_(self),
+        meters_(plan.groups.size()),
         reader_(plan, config.runtime.threads),
         stimuli_([this](Index number) { return reader_.read(*chunk_task(number)); }) {}
 
@@ -80,6 +84,7 @@ class Worker {
     for (const auto& output : group.outputs) {
       outputs[output.reading].resize(rows.size(), readings[output.reading].width);
     }
+    const Stopwatch clock;
     try {
       group.extractor->extract(stimulus, rows, outputs);
     } catch (const Error&) {
@@ -88,6 +93,7 @@ class Worker {
       throw Error(fmt::format("run {}, TRs {} to {}, space {}: {}", work.run->id.task, rows.begin, rows.end,
                               group.outputs.front().space->name, e.what()));
     }
+    meters_[part.group].add(rows.size(), {.computing_s = clock.seconds(), .reading_s = chunk.seconds});
     for (std::size_t i = 0; i < group.outputs.size(); ++i) {
       const auto& output = group.outputs[i];
       io::write_npy(outputs_.chunk(output.space->name, work.run->id.task, part.digests[i], rows.begin),
@@ -100,14 +106,19 @@ class Worker {
     const auto& space = *group.outputs[output].space;
     const auto& reading = group.extractor->readings()[group.outputs[output].reading];
     const auto& run = work.run->id.task;
-    io::Hdf5Writer writer(outputs_.features(space.name, run), self_,
-                          {{digest_attribute, part.digests[output]},
-                           {"settings_digest", feature_settings_digest(space, config_.experiment.data)},
-                           {"kind", std::string("features")},
-                           {"space", space.name},
-                           {"model", space.model.model},
-                           {"run", run},
-                           {"tr_s", config_.experiment.data.tr_s}});
+    std::map<std::string, io::Attribute> attributes{
+        {digest_attribute, part.digests[output]},
+        {"settings_digest", feature_settings_digest(space, config_.experiment.data)},
+        {"kind", std::string("features")},
+        {"space", space.name},
+        {"model", space.model.model},
+        {"run", run},
+        {"tr_s", config_.experiment.data.tr_s}};
+    if (const auto pace = meters_[part.group].a_tr()) {
+      attributes[computing_attribute] = pace->computing_s;
+      attributes[reading_attribute] = pace->reading_s;
+    }
+    io::Hdf5Writer writer(outputs_.features(space.name, run), self_, attributes);
     writer.create(
         "/features", {part.rows, reading.width},
         {.type = io::Stored::float32,
@@ -137,6 +148,7 @@ class Worker {
   const Config& config_;
   const Outputs& outputs_;
   const parallel::Communicator& self_;
+  std::vector<PaceMeter> meters_;  ///< of each group
   StimulusReader reader_;
   Ahead<ChunkStimulus> stimuli_;  // destroyed first, for its thread uses the rest
 };

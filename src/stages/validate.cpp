@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -8,6 +9,7 @@
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/stages/stages.hpp"
 #include "extraction_plan.hpp"
+#include "extraction_time.hpp"
 #include "missing_models.hpp"
 #include "model_files.hpp"
 #include "ridge_plan.hpp"
@@ -240,21 +242,28 @@ StageTimes stage_times(const TimeModel& model, const Config& config, const Conte
 }
 
 /// How long the stages take, roughly.   Collective: over comm.
-void add_times(Summary& summary, const Config& config, const Context& context, const FeatureTable& features,
+void add_times(Summary& summary, const Config& config, const Context& context,
+               const ExtractionPlan& extraction, const FeatureTable& features,
                const std::vector<SpacePlan>& spaces, const parallel::Communicator& comm) {
+  const auto extract = extraction_time(extraction, context.outputs, config.runtime.decode_ahead, comm);
   const MachineSpeed speed = measure_speed(comm);
   const auto times = stage_times(TimeModel(speed, comm.size()), config, context, features, spaces);
+  const bool some = extract.seconds > 0;
   summary.text += fmt::format(
-      "times: pca {}, ridge {}, stack and predict {}{}\n"
+      "times: {}pca {}, ridge {}, stack and predict {}{}\n"
       "  Roughly, for all of it, by {} ranks as fast as here and now ({:.0f} GFLOP/s each in float32, {:.0f} "
-      "in "
-      "float64), files at an\n"
-      "  assumed {:g} GB/s. Not in it: extract, whose progress says after the first chunks; score's "
-      "permutations.\n",
-      format_duration(times.pca_s), format_duration(times.ridge_s), format_duration(times.predict_s),
+      "in float64), files at an\n"
+      "  assumed {:g} GB/s{}.\n  Not in it: {}score's permutations.\n",
+      some ? fmt::format("extract {}, ", format_duration(extract.seconds)) : "", format_duration(times.pca_s),
+      format_duration(times.ridge_s), format_duration(times.predict_s),
       times.sweep_s > 0 ? ", sweep " + format_duration(times.sweep_s) : "", comm.size(),
-      speed.single_flops / 1e9, speed.double_flops / 1e9, TimeModel::file_bytes_a_second / 1e9);
+      speed.single_flops / 1e9, speed.double_flops / 1e9, TimeModel::file_bytes_a_second / 1e9,
+      some ? "; what extract lacks, at the pace of what is there" : "",
+      extract.unknown.empty() ? ""
+                              : fmt::format("extract of {}, whose progress says after the first chunks; ",
+                                            fmt::join(extract.unknown, ", ")));
   summary.details["seconds"] = {{"pca", times.pca_s}, {"ridge", times.ridge_s}, {"predict", times.predict_s}};
+  if (some) summary.details["seconds"]["extract"] = extract.seconds;
   if (times.sweep_s > 0) summary.details["seconds"]["sweep"] = times.sweep_s;
   summary.details["speed"] = {{"single_flops", speed.single_flops}, {"double_flops", speed.double_flops}};
 }
@@ -283,7 +292,7 @@ Summary examine(const Config& config, const parallel::Communicator& comm, bool w
                                                 {"columns", p.columns},
                                                 {"base_rows", p.base_rows}};
   }
-  if (with_times) add_times(summary, config, context, features, spaces, comm);
+  if (with_times) add_times(summary, config, context, plan, features, spaces, comm);
   summary.seconds = clock.seconds();
   return summary;
 }
