@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field
 
 RUN_ROWS = 480  # TRs of a run, the unit in which rows are dealt
+SUMS_OF_ALPHAS = 120  # columns' worth of work that a product brings with it: two terms' sums over alphas
 TARGETS_OF_A_BLOCK = 64  # fewer are not dealt apart
 ONE_RANK_DECOMPOSES = 4000  # columns, below which the eigenvectors are found by one rank
 
@@ -33,12 +34,12 @@ def operations(part, shape, terms):
         "eigenvectors": 14 / 3 * p**3,
         "projection": 2 * p * p * t,
         "leverages": 2 * n * p * p,
-        "residual passes": 2 * n * p * t * terms,
+        "residual passes": 2 * n * t * terms * (p + SUMS_OF_ALPHAS),
         "gram and cross products": n * p * p + 2 * n * p * t,
         "components": components(shape),
         "stacking": n / 4 * t * shape.models**2,  # on a quarter as many rows as the base models
-        "writing": 4 * n * 8 * t,
-        "reading": 4 * n * 8 * t,
+        "writing": 4 * n * 2 * t,
+        "reading": 4 * n * 2 * t,
     }[part]
 
 

@@ -5,6 +5,7 @@ sizes beside it, and what that model makes of 1 to 1024 ranks and of larger stud
 
 Writes scaling.csv (measured beside predicted), scaling-model.csv (predicted) and scaling.svg. run.py calls it."""
 import array
+import dataclasses
 import json
 import os
 import subprocess
@@ -75,7 +76,9 @@ def row(options, facts, kind, found, part, seconds, predicted, one=None, more_wo
 
 
 def compare(options, facts, model, kind, found, one=None):
-    """A row a part, and one for all; returns predicted over measured by part."""
+    """A row a part, and one for all; returns predicted over measured by part. How many products stand for all alphas is known
+    before the passes."""
+    model = dataclasses.replace(model, terms=found["terms"])
     shape, seconds = shape_of(found), seconds_of(found)
     single = seconds_of(one) if one else {}
     shares, sums = {}, [0.0, 0.0, 0.0]
