@@ -76,7 +76,7 @@ class TermChooser {
     const bool any = (scale.array() > 0).any();
     const VectorD power = any ? VectorD(squared_ * scale) : VectorD(squared_.rowwise().sum());
     columns = any ? VectorD(columns.cwiseProduct(weights_.spread)) : VectorD::Ones(columns.size());
-    constexpr double of_a_term = 60;  // sums over alphas
+    constexpr double of_a_term = 150;  // sums over alphas, as measured
     constexpr double usual =
         1e-6;  // fitted values are some tenths of the residual, weights spread by as much
     return AlphaFamily(values_, alphas, values_.cwiseProduct(power.cwiseSqrt()), columns,
