@@ -18,6 +18,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
 from common import append, arguments, header
+from cost_model import SUMS_OF_ALPHAS
 
 UNITS = {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10}
 
@@ -86,7 +87,7 @@ def predict(rows, columns, targets, terms, ranks, rates, turns=1):
         "leverages": 2 * n * p * p / rates["float"] / ranks,
         # U is made anew for every round of targets where it does not fit the cache.
         "left vectors again": (turns - 1) * 2 * n * p * p / rates["float"] / ranks,
-        "residual passes": 2 * n * p * t * terms / rates["float"] / ranks,
+        "residual passes": 2 * n * (p + SUMS_OF_ALPHAS) * t * terms / rates["float"] / ranks,
         "weights": 4 * p * p * t / rates["double"] / ranks,
         "reading responses twice": 2 * 4 * n * t / rates["read"],
         "reading features": 4 * n * p * (2 + turns) / rates["read"],

@@ -21,7 +21,7 @@ struct Costs {
 
 constexpr double decomposition = 16.0;  // n³; dsyevd counts 9 n³ with vectors, but is slower than gemm
 constexpr double products_a_component = 4.0;
-constexpr double read_and_centre = 400.0;  // a number, from the system's cache
+constexpr double read_and_centre = 250.0;  // a number, from the system's cache
 
 double krylov_cost(double n, const LeadingOptions& options, double product) {
   const auto m = static_cast<double>(options.basis), k = static_cast<double>(options.count);
