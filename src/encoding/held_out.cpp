@@ -58,7 +58,7 @@ MatrixD inverses_of(const VectorD& values, const std::vector<double>& alphas) {
 Index sufficient_terms(const AlphaFamily& family, const VectorD& values, const MatrixD& whole,
                        const MatrixD& squared, double tolerance, double& error) {
   // Where the mean over the targets is above it, so is the largest.
-  Index terms = 1;
+  Index terms = std::min<Index>(1, family.most_terms());
   const double least = tolerance * std::sqrt(static_cast<double>(whole.rows()));
   while (terms < family.most_terms() && family.rest_norm(terms) > least) ++terms;
   for (;; ++terms) {

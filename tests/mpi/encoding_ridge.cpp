@@ -606,6 +606,15 @@ TEST(RidgeKFold, IsTheSameWithFoldsSideBySide) {
   EXPECT_EQ(side_by_side.alpha, one_by_one.alpha);
 }
 
+TEST(RidgeKFold, ColumnsThatDoNotVaryPredictTheMean) {
+  Data data = random_data(12, 3, 2, {4, 4, 4}, 37);
+  data.x.setConstant(2);
+  const auto result = fit(data, {.alphas = {1, 0}, .criterion = "kfold:3"}, Communicator::world());
+  EXPECT_TRUE(result.cv.allFinite());
+  EXPECT_TRUE(result.weights.isZero());
+  if (result.cv.size() > 0) EXPECT_LE(result.cv.maxCoeff(), 0) << "no better than the mean";
+}
+
 TEST(RidgeKFold, RefusesMoreFoldsThanTheDataHave) {
   const auto comm = Communicator::world();
   EXPECT_THROW(fit(random_data(9, 2, 1, {9}, 27), {.alphas = {1.0}, .criterion = "kfold:5"}, comm),
