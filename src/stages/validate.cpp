@@ -251,13 +251,14 @@ void add_times(Summary& summary, const Config& config, const Context& context,
   const bool some = extract.seconds > 0;
   summary.text += fmt::format(
       "times: {}pca {}, ridge {}, stack and predict {}{}\n"
-      "  Roughly, for all of it, by {} ranks as fast as here and now ({:.0f} GFLOP/s each in float32, {:.0f} "
+      "  Roughly, for all of it, by {} as fast as here and now ({:.0f} GFLOP/s each in float32, {:.0f} "
       "in float64), files at an\n"
       "  assumed {:g} GB/s{}.\n  Not in it: {}score's permutations.\n",
       some ? fmt::format("extract {}, ", format_duration(extract.seconds)) : "", format_duration(times.pca_s),
       format_duration(times.ridge_s), format_duration(times.predict_s),
-      times.sweep_s > 0 ? ", sweep " + format_duration(times.sweep_s) : "", comm.size(),
-      speed.single_flops / 1e9, speed.double_flops / 1e9, TimeModel::file_bytes_a_second / 1e9,
+      times.sweep_s > 0 ? ", sweep " + format_duration(times.sweep_s) : "",
+      fmt::format("{} rank{}", comm.size(), comm.size() == 1 ? "" : "s"), speed.single_flops / 1e9,
+      speed.double_flops / 1e9, TimeModel::file_bytes_a_second / 1e9,
       some ? "; what extract lacks, at the pace of what is there" : "",
       extract.unknown.empty() ? ""
                               : fmt::format("extract of {}, whose progress says after the first chunks; ",
