@@ -3,9 +3,7 @@
 #include <Eigen/QR>
 #include <Eigen/SVD>
 #include <algorithm>
-#include <cmath>
 #include <map>
-#include <numeric>
 #include <utility>
 
 namespace cinecortex::encoding {
@@ -14,7 +12,7 @@ namespace {
 using Svd = Eigen::JacobiSVD<Eigen::MatrixXd, Eigen::HouseholderQRPreconditioner>;
 
 /// Weights of zero would take a direction out altogether; it stays, at the end of the queue.
-VectorD never_zero(VectorD weights) {
+VectorD never_zero(const VectorD& weights) {
   constexpr double least = 1e-12;
   const double largest = weights.size() > 0 ? weights.maxCoeff() : 0.0;
   if (largest <= 0) return VectorD::Ones(weights.size());
@@ -91,20 +89,19 @@ std::vector<Range> ranges_of_terms(const VectorD& values, const std::vector<doub
   Sample sample(values, alphas);
   std::vector<Range> ranges{{0, sample.size()}};
   if (sample.size() < parts) return {{0, values.size()}};
-  double cost = cost_of(sample, ranges, tolerance * sample.norm(), of_a_term);
-  for (bool better = true; better;) {
-    better = false;
+  const double rest = tolerance * sample.norm();
+  double cost = cost_of(sample, ranges, rest, of_a_term);
+  for (;;) {
     std::vector<Range> best;
     double least = worth_it * cost;
     for (Index part = 1; part < parts; ++part) {
       auto tried = with_cut(ranges, part * sample.size() / parts);
-      const double cost_of_it = cost_of(sample, tried, tolerance * sample.norm(), of_a_term);
+      const double cost_of_it = cost_of(sample, tried, rest, of_a_term);
       if (cost_of_it >= least) continue;
       least = cost_of_it;
       best = std::move(tried);
     }
-    if (best.empty()) continue;
-    better = true;
+    if (best.empty()) break;
     cost = least;
     ranges = std::move(best);
   }
@@ -158,12 +155,12 @@ MatrixD AlphaFamily::rest(Index terms) const {
   return inverses_ - factors_.leftCols(terms) * coefficients_.topRows(terms);
 }
 
-std::vector<Index> AlphaFamily::in_range(std::size_t range, Index terms) const {
-  std::vector<Index> found;
-  for (Index q = 0; q < terms; ++q) {
-    if (range_of_[static_cast<std::size_t>(q)] == range) found.push_back(q);
-  }
-  return found;
+std::vector<RangeTerms> AlphaFamily::by_range(Index terms) const {
+  std::vector<RangeTerms> parts;
+  for (const Range range : ranges_) parts.push_back({range, {}});
+  for (Index q = 0; q < terms; ++q) parts[range_of_[static_cast<std::size_t>(q)]].terms.push_back(q);
+  std::erase_if(parts, [](const RangeTerms& part) { return part.terms.empty(); });
+  return parts;
 }
 
 double AlphaFamily::products(Index terms) const {

@@ -15,6 +15,12 @@ namespace cinecortex::encoding {
 std::vector<Range> ranges_of_terms(const VectorD& values, const std::vector<double>& alphas, double tolerance,
                                    double of_a_term);
 
+/// The terms of one range of directions.
+struct RangeTerms {
+  Range directions;
+  std::vector<Index> terms;
+};
+
 /// The diagonals 1/(λ+α) of all alphas, written with few terms:
 ///   1/(λ_j + α_a) = Σ_q factors(j, q) · coefficients(q, a) + rest(j, a),
 /// each term zero outside one of the ranges. They are nearly dependent, since alphas far below λ_j, and far above it, all
@@ -29,13 +35,12 @@ class AlphaFamily {
   AlphaFamily(const VectorD& values, const std::vector<double>& alphas, const VectorD& row_weights,
               const VectorD& column_weights, std::vector<Range> ranges);
 
-  const std::vector<Range>& ranges() const noexcept { return ranges_; }
   Index most_terms() const noexcept { return factors_.cols(); }
   MatrixD factors(Index terms) const { return factors_.leftCols(terms); }           ///< [r, terms]
   MatrixD coefficients(Index terms) const { return coefficients_.topRows(terms); }  ///< [terms, A]
   MatrixD rest(Index terms) const;                                                  ///< [r, A]
-  /// Which of the first `terms` belong to a range.
-  std::vector<Index> in_range(std::size_t range, Index terms) const;
+  /// The first `terms` by their ranges, without those that have none of them.
+  std::vector<RangeTerms> by_range(Index terms) const;
   /// How many products with all r directions the first `terms` cost.
   double products(Index terms) const;
   /// The weighted Frobenius norm of what the first `terms` leave.

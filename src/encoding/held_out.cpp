@@ -95,21 +95,6 @@ struct Terms {
 
 constexpr Index multiplied_together = 64;  ///< targets
 
-/// The terms of one range of directions.
-struct RangeTerms {
-  Range directions;
-  std::vector<Index> terms;
-};
-
-std::vector<RangeTerms> by_range(const AlphaFamily& family, Index count) {
-  std::vector<RangeTerms> parts;
-  for (std::size_t b = 0; b < family.ranges().size(); ++b) {
-    RangeTerms part{family.ranges()[b], family.in_range(b, count)};
-    if (!part.terms.empty()) parts.push_back(std::move(part));
-  }
-  return parts;
-}
-
 /// The fitted values of some targets by the terms of one range, side by side: [directions, terms · width].
 template <class Scalar>
 Matrix<Scalar> fits_of(const RangeTerms& part, const MatrixD& sized, const Eigen::Ref<const MatrixD>& fit,
@@ -126,6 +111,22 @@ Matrix<Scalar> fits_of(const RangeTerms& part, const MatrixD& sized, const Eigen
   return fits;
 }
 
+/// Puts the pairs of two ranges' terms in their place, or those of a range with itself, which are met twice.
+/// @param sums  [terms on the left · terms on the right, .] of targets from `first` on
+void put_pairs(const RangeTerms& left, const RangeTerms& right, const MatrixD& sums, Index first, Index size,
+               Terms& terms) {
+  const bool same = &left == &right;
+  const Index others = std::ssize(right.terms);
+  for (Index q = 0; q < std::ssize(left.terms); ++q) {
+    for (Index r = same ? q : 0; r < others; ++r) {
+      VectorD pair = sums.row(q * others + r).head(size).transpose();
+      if (same) pair += sums.row(r * others + q).head(size).transpose();
+      terms.put(left.terms[static_cast<std::size_t>(q)], right.terms[static_cast<std::size_t>(r)], first,
+                pair);
+    }
+  }
+}
+
 template <class Scalar>
 Terms predict_terms(const HeldOutRows& rows, const AlphaFamily& family, Index count, const Projected& some) {
   const Index targets = some.fit.cols();
@@ -135,7 +136,7 @@ Terms predict_terms(const HeldOutRows& rows, const AlphaFamily& family, Index co
   gemm(true, false, 1.0, MatrixD(rows.offset().asDiagonal() * factors), some.fit, 0.0, terms.mean);
   for (Index r = 0; r < count; ++r) terms.products.emplace_back(count, targets);
   const MatrixD sized = rows.axes().values().cwiseSqrt().asDiagonal() * factors;
-  const auto parts = by_range(family, count);
+  const auto parts = family.by_range(count);
   constexpr Index width = multiplied_together;
   for (Index begin = 0; begin < targets; begin += width) {
     const Index size = std::min(width, targets - begin);
@@ -146,19 +147,9 @@ Terms predict_terms(const HeldOutRows& rows, const AlphaFamily& family, Index co
       // Below the range's own directions the images are zero: a pair of ranges is met once, with the larger one right.
       for (std::size_t l = 0; l < fits.size(); ++l) {
         const auto& left = parts[l];
-        const Index others = std::ssize(right.terms);
-        MatrixD sums = MatrixD::Zero(std::ssize(left.terms) * others, width);
+        MatrixD sums = MatrixD::Zero(std::ssize(left.terms) * std::ssize(right.terms), width);
         add_pair_products(fits[l], images.middleRows(left.directions.begin, left.directions.size()), sums);
-        for (Index q = 0; q < std::ssize(left.terms); ++q) {
-          for (Index r = 0; r < others; ++r) {
-            const bool same = l + 1 == fits.size();
-            if (same && q > r) continue;
-            VectorD pair = sums.row(q * others + r).head(size).transpose();
-            if (same) pair += sums.row(r * others + q).head(size).transpose();
-            terms.put(left.terms[static_cast<std::size_t>(q)], right.terms[static_cast<std::size_t>(r)],
-                      begin, pair);
-          }
-        }
+        put_pairs(left, right, sums, begin, size, terms);
       }
     }
   }

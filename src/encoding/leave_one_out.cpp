@@ -144,11 +144,8 @@ class RowPass {
     products_.resize(u.rows(), terms * width);
     Matrix<Scalar> coefficients(alphas_, terms);
     Index done = 0;
-    for (std::size_t b = 0; b < shared_.family.ranges().size(); ++b) {
-      const Range directions = shared_.family.ranges()[b];
-      const auto in_range = shared_.family.in_range(b, terms);
+    for (const auto& [directions, in_range] : shared_.family.by_range(terms)) {
       const Index count = std::ssize(in_range);
-      if (count == 0) continue;
       scale(directions, in_range, columns, width);
       linalg::gemm(false, false, Scalar{1}, u.middleCols(directions.begin, directions.size()), scaled_,
                    Scalar{0}, products_.middleCols(done * width, count * width));
