@@ -4,7 +4,7 @@
 
 #include "cinecortex/encoding/block_source.hpp"
 #include "cinecortex/encoding/pca.hpp"
-#include "stream_ahead.hpp"
+#include "read_ahead.hpp"
 
 namespace cinecortex::encoding {
 

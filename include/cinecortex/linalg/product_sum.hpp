@@ -26,8 +26,8 @@ class ProductSum {
 
  private:
   Index rows_, columns_;
-  MatrixD
-      total_;  ///< empty before the first piece, whose product is its first touch: by the threads that add to it
+  /// Empty before the first piece, whose product is its first touch: by the threads that add to it.
+  MatrixD total_;
   MatrixF recent_;
   std::unique_ptr<DeviceSum> on_device_;
 };
