@@ -22,11 +22,8 @@ namespace {
 /// One space's sizes and fits, before anything is computed.
 struct SpacePlan {
   const SpaceConfig* space = nullptr;
-  Index width = 0;       ///< d
-  Index fit_rows = 0;    ///< rows of the PCA fit
-  Index base_rows = 0;   ///< n, TRs of the base fit (of the subject that has most)
-  Index components = 0;  ///< k
-  Index columns = 0;     ///< p
+  Index base_rows = 0;  ///< n, TRs of the base fit (of the subject that has most)
+  Index columns = 0;    ///< p
   std::vector<Cohort> cohorts;
   std::vector<FitPlan> fits;  ///< of each cohort
   encoding::PcaShape pca;
@@ -42,29 +39,24 @@ Index every(Index rows, Index step) {
 SpacePlan plan_space(const SpaceConfig& space, const FeatureTable& features, const Context& context,
                      const Config& config, double memory_bytes, const parallel::Communicator& comm) {
   const auto& files = features.at(space.name);
-  SpacePlan p{.space = &space, .width = files.begin()->second.width, .cohorts = {}, .fits = {}, .pca = {}};
-  Index longest = 0;
+  SpacePlan p{.space = &space, .cohorts = {}, .fits = {}, .pca = {}};
+  p.pca = {.columns = files.begin()->second.width, .single = true};
   for (const auto* run : space.pca.fit_all ? context.runs : context.of(context.split.base)) {
     const Index rows = files.at(run->id.task).rows;
-    p.fit_rows += every(rows, space.pca.options.fit_every);
-    longest = std::max(longest, rows);
+    p.pca.rows += every(rows, space.pca.options.fit_every);
+    p.pca.block_rows = std::max(p.pca.block_rows, rows);
   }
-  const Index most = std::min(p.width, p.fit_rows - 1);
+  const Index most = std::min(p.pca.columns, p.pca.rows - 1);
   const Index wanted = space.pca.options.components;
   if (wanted > most) {
     throw InputError(
         fmt::format("space {}: pca.components = {}, but there are {} features and {} fit rows: allowed "
                     "are 1 to {}",
-                    space.name, wanted, p.width, p.fit_rows, std::max<Index>(most, 0)));
+                    space.name, wanted, p.pca.columns, p.pca.rows, std::max<Index>(most, 0)));
   }
-  p.components = wanted > 0 ? wanted : std::max<Index>(most, 0);
-  p.columns = space.design.columns(p.components);
-  p.pca = {.rows = p.fit_rows,
-           .columns = p.width,
-           .components = p.components,
-           .single = true,
-           .block_rows = longest};
-  if (p.components > 0) {
+  p.pca.components = wanted > 0 ? wanted : std::max<Index>(most, 0);
+  p.columns = space.design.columns(p.pca.components);
+  if (p.pca.components > 0) {
     p.solver = naming_failures("space " + space.name, [&] {
       return encoding::choose_solver(space.pca.options.solver, p.pca, comm.size(), memory_bytes);
     });
@@ -76,7 +68,7 @@ SpacePlan plan_space(const SpaceConfig& space, const FeatureTable& features, con
   }
   p.cohorts = cohorts(rows, config.experiment.ridge.per_target);
   for (const auto& cohort : p.cohorts) {
-    p.fits.push_back(plan_fit(cohort, space, p.components, config, context, features, comm));
+    p.fits.push_back(plan_fit(cohort, space, p.pca.components, config, context, features, comm));
   }
   return p;
 }
@@ -141,7 +133,7 @@ std::string describe_sweep(const Config& config, const Context& context, const F
   std::string text;
   for (const auto& p : spaces) {
     if (!sweep.takes(p.space->name)) continue;
-    const auto cases = sweep_cases(sweep, p.space->design, p.components, "space " + p.space->name);
+    const auto cases = sweep_cases(sweep, p.space->design, p.pca.components, "space " + p.space->name);
     const auto points = sweep_points(cases);
     Index widest = 0;
     for (const auto& point : points) widest = std::max(widest, point.columns());
@@ -193,10 +185,12 @@ std::string describe(const Config& config, const Context& context, const Extract
                       static_cast<double>(chunks) / comm.size());
   double flops = 0, pca_bytes = 0;
   for (const auto& p : spaces) {
-    text += fmt::format(
-        "  {:<16} {:>7} features → {:>5} components × {} delays = {:>6} columns, {} base TRs\n",
-        p.space->name, p.width, p.components, p.space->design.delays().size(), p.columns, p.base_rows);
-    if (p.components > 0) pca_bytes = std::max(pca_bytes, encoding::pca_bytes(p.solver, p.pca, comm.size()));
+    text +=
+        fmt::format("  {:<16} {:>7} features → {:>5} components × {} delays = {:>6} columns, {} base TRs\n",
+                    p.space->name, p.pca.columns, p.pca.components, p.space->design.delays().size(),
+                    p.columns, p.base_rows);
+    if (p.pca.components > 0)
+      pca_bytes = std::max(pca_bytes, encoding::pca_bytes(p.solver, p.pca, comm.size()));
     for (const auto& fit : p.fits) flops += encoding::ridge_operations(fit.shape).total();
   }
   text += fmt::format("pca: {} a rank at most\n",
@@ -219,12 +213,12 @@ StageTimes stage_times(const TimeModel& model, const Config& config, const Conte
   const auto& experiment = config.experiment;
   StageTimes times;
   for (const auto& p : spaces) {
-    if (p.components > 0) times.pca_s += model.pca(p.solver, p.pca);
+    if (p.pca.components > 0) times.pca_s += model.pca(p.solver, p.pca);
     for (const auto& fit : p.fits) times.ridge_s += model.ridge(fit.shape);
     std::vector<Index> swept;
     if (experiment.sweep && experiment.sweep->takes(p.space->name)) {
       const auto cases =
-          sweep_cases(*experiment.sweep, p.space->design, p.components, "space " + p.space->name);
+          sweep_cases(*experiment.sweep, p.space->design, p.pca.components, "space " + p.space->name);
       for (const auto& tried : cases) swept.push_back(tried.columns());
     }
     const Index folds = swept.empty() ? 0 : sweep_folds(experiment.sweep->folds, *p.space, features, context);
@@ -288,8 +282,8 @@ Summary examine(const Config& config, const parallel::Communicator& comm, bool w
       {"files_to_make", plan.missing_files},
       {"fit_bytes", bytes}};
   for (const auto& p : spaces) {
-    summary.details["spaces"][p.space->name] = {{"features", p.width},
-                                                {"components", p.components},
+    summary.details["spaces"][p.space->name] = {{"features", p.pca.columns},
+                                                {"components", p.pca.components},
                                                 {"columns", p.columns},
                                                 {"base_rows", p.base_rows}};
   }
