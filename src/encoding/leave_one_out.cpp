@@ -31,29 +31,41 @@ struct StripWork {
   double* sums;     ///< [A, strip]
 };
 
+/// Row `i` at `Count` neighbouring alphas, which share what is loaded of the terms.
+template <Index Count, class Scalar>
+__attribute__((always_inline)) inline void add_row(const StripWork<Scalar>& work, Index i, Index first) {
+  const Scalar* y = work.y + i * work.y_row;
+  const Scalar* term = work.terms + i * work.terms_row;
+  const Scalar* coefficients = work.coefficients + first * work.count;
+  Scalar residual[Count][strip];
+  for (Index a = 0; a < Count; ++a) {
+    for (Index v = 0; v < strip; ++v) residual[a][v] = y[v];
+  }
+  for (Index r = 0; r < work.count; ++r, term += work.term_step) {
+    for (Index a = 0; a < Count; ++a) {
+      const Scalar coefficient = coefficients[a * work.count + r];
+      for (Index v = 0; v < strip; ++v) residual[a][v] -= coefficient * term[v];
+    }
+  }
+  for (Index a = 0; a < Count; ++a) {
+    const Scalar weight = work.weights[i * work.alphas + first + a];
+    Scalar* sum = work.scratch + (first + a) * strip;
+    for (Index v = 0; v < strip; ++v) {
+      const Scalar left_out = residual[a][v] * weight;
+      sum[v] += left_out * left_out;
+    }
+  }
+}
+
 template <class Scalar>
 __attribute__((always_inline)) inline void add_strip(const StripWork<Scalar>& work) {
   constexpr Index flush_every = 32;  // rows that are summed in Scalar before they go to float64
+  constexpr Index together = 5;      // alphas whose residuals stay in registers
   std::fill(work.scratch, work.scratch + work.alphas * strip, Scalar{0});
   for (Index i = 0; i < work.rows; ++i) {
-    const Scalar* y = work.y + i * work.y_row;
-    const Scalar* terms = work.terms + i * work.terms_row;
-    for (Index a = 0; a < work.alphas; ++a) {
-      const Scalar* coefficients = work.coefficients + a * work.count;
-      const Scalar weight = work.weights[i * work.alphas + a];
-      Scalar residual[strip];
-      for (Index v = 0; v < strip; ++v) residual[v] = y[v];
-      for (Index r = 0; r < work.count; ++r) {
-        const Scalar coefficient = coefficients[r];
-        const Scalar* term = terms + r * work.term_step;
-        for (Index v = 0; v < strip; ++v) residual[v] -= coefficient * term[v];
-      }
-      Scalar* sum = work.scratch + a * strip;
-      for (Index v = 0; v < strip; ++v) {
-        const Scalar left_out = residual[v] * weight;
-        sum[v] += left_out * left_out;
-      }
-    }
+    Index a = 0;
+    for (; a + together <= work.alphas; a += together) add_row<together>(work, i, a);
+    for (; a < work.alphas; ++a) add_row<1>(work, i, a);
     if (i % flush_every == flush_every - 1 || i + 1 == work.rows) {
       for (Index j = 0; j < work.alphas * strip; ++j) {
         work.sums[j] += static_cast<double>(work.scratch[j]);
