@@ -31,7 +31,8 @@ class Kept : public ::testing::Test {
     if (comm_.root()) fs::remove_all(folder_);
     comm_.barrier();
     config_.experiment.data.trim_tr = {2, 3};
-    config_.experiment.spaces.push_back({.name = "a"});
+    config_.experiment.spaces.resize(1);
+    config_.experiment.spaces.back().name = "a";
     config_.experiment.spaces.back().design = encoding::Design::shifted_window(1, 3, encoding::Edge::shift);
     context_.catalogue.subjects = {1, 2};
     context_.catalogue.targets = {{1, 70}, {2, 61}};
