@@ -14,7 +14,7 @@
 namespace cinecortex::encoding {
 namespace {
 
-using linalg::gemm;
+using linalg::product;
 
 /// Some targets in the axes of the fit.
 struct Projected {
@@ -27,22 +27,18 @@ struct Projected {
 
 Projected project(const HeldOutRows& rows, const CentredStatistics& train, const CentredStatistics& test) {
   // ĉ is divided by small λ afterwards, and takes float64 for that; the held-out VᵀC is not.
-  const MatrixD& v = rows.axes().vectors();
-  Projected some{MatrixD::Zero(v.cols(), train.cross.cols()),
+  Projected some{product(true, false, rows.axes().vectors(), train.cross),
                  rows.projected(test.cross),
                  {},
                  test.mean_y - train.mean_y,
                  test.squares_y};
-  gemm(true, false, 1.0, v, train.cross, 0.0, some.fit);
   some.squared = some.fit.cwiseAbs2();
   return some;
 }
 
 /// Sums of squares of every alpha's fitted values on the rows of the fit, if its inverse were `inverses` [r, A].
 MatrixD fitted_squares(const MatrixD& inverses, const VectorD& values, const MatrixD& squared) {
-  MatrixD sums = MatrixD::Zero(inverses.cols(), squared.cols());
-  gemm(true, false, 1.0, MatrixD(values.asDiagonal() * inverses.cwiseAbs2()), squared, 0.0, sums);
-  return sums;
+  return product(true, false, MatrixD(values.asDiagonal() * inverses.cwiseAbs2()), squared);
 }
 
 MatrixD inverses_of(const VectorD& values, const std::vector<double>& alphas) {
@@ -131,9 +127,9 @@ template <class Scalar>
 Terms predict_terms(const HeldOutRows& rows, const AlphaFamily& family, Index count, const Projected& some) {
   const Index targets = some.fit.cols();
   const MatrixD factors = family.factors(count);
-  Terms terms{MatrixD::Zero(count, targets), MatrixD::Zero(count, targets), {}};
-  gemm(true, false, 1.0, factors, MatrixD(some.fit.cwiseProduct(some.held_out)), 0.0, terms.covariance);
-  gemm(true, false, 1.0, MatrixD(rows.offset().asDiagonal() * factors), some.fit, 0.0, terms.mean);
+  Terms terms{product(true, false, factors, MatrixD(some.fit.cwiseProduct(some.held_out))),
+              product(true, false, MatrixD(rows.offset().asDiagonal() * factors), some.fit),
+              {}};
   for (Index r = 0; r < count; ++r) terms.products.emplace_back(count, targets);
   const MatrixD sized = rows.axes().values().cwiseSqrt().asDiagonal() * factors;
   const auto parts = family.by_range(count);

@@ -9,11 +9,11 @@ namespace cinecortex::encoding {
 namespace {
 
 using linalg::gemm;
+using linalg::product;
 
 /// G̃ b of the statistics' rows, G̃ never being made.
 MatrixD centred_gram_times(const Statistics& rows, const MatrixD& b) {
-  MatrixD result = MatrixD::Zero(b.rows(), b.cols());
-  gemm(false, false, 1.0, rows.gram, b, 0.0, result);
+  MatrixD result = product(false, false, rows.gram, b);
   const VectorD rest = rows.sum_x / static_cast<double>(rows.rows);
   result.noalias() -= rows.sum_x * (rest.transpose() * b);
   return result;
@@ -41,8 +41,7 @@ HalfGram<Scalar>::HalfGram(const RidgeAxes& axes, const Statistics& test)
   const VectorD inverse_sizes = axes.values().cwiseSqrt().cwiseInverse();
   const MatrixD gv = centred_gram_times(test, v);
   for_each_block(axes.rank(), [&](Range rows, Index rest) {
-    MatrixD part = MatrixD::Zero(rows.size(), rest);
-    gemm(true, false, 1.0, v.middleCols(rows.begin, rows.size()), gv.rightCols(rest), 0.0, part);
+    MatrixD part = product(true, false, v.middleCols(rows.begin, rows.size()), gv.rightCols(rest));
     part = inverse_sizes.segment(rows.begin, rows.size()).asDiagonal() * part *
            inverse_sizes.tail(rest).asDiagonal();
     part.leftCols(rows.size()) *= 0.5;
@@ -94,14 +93,8 @@ HeldOutRows::HeldOutRows(const RidgeAxes& axes, const Statistics& test, Index ta
 
 MatrixD HeldOutRows::projected(const MatrixD& cross) const {
   const MatrixD& v = axes_.vectors();
-  if (!single()) {
-    MatrixD result = MatrixD::Zero(v.cols(), cross.cols());
-    gemm(true, false, 1.0, v, cross, 0.0, result);
-    return result;
-  }
-  MatrixF result = MatrixF::Zero(v.cols(), cross.cols());
-  gemm(true, false, 1.0F, single_vectors_, MatrixF(cross.cast<float>()), 0.0F, result);
-  return result.cast<double>();
+  if (!single()) return product(true, false, v, cross);
+  return product(true, false, single_vectors_, MatrixF(cross.cast<float>())).cast<double>();
 }
 
 std::vector<Range> HeldOutRows::ranges(const std::vector<double>& alphas, double tolerance) const {
@@ -127,11 +120,10 @@ MatrixD HeldOutRows::half_gram_times(Range some, const MatrixD& b) const {
 
 MatrixD HeldOutRows::half_gram_times_few(const MatrixD& b) const {
   const VectorD inverse_sizes = axes_.values().cwiseSqrt().cwiseInverse();
-  MatrixD weights = MatrixD::Zero(axes_.columns(), b.cols());
-  gemm(false, false, 0.5, axes_.vectors(), MatrixD(inverse_sizes.asDiagonal() * b), 0.0, weights);
-  MatrixD result = MatrixD::Zero(b.rows(), b.cols());
-  gemm(true, false, 1.0, axes_.vectors(), centred_gram_times(test_, weights), 0.0, result);
-  return inverse_sizes.asDiagonal() * result;
+  const MatrixD weights =
+      product(false, false, axes_.vectors(), MatrixD(0.5 * inverse_sizes.asDiagonal() * b));
+  return inverse_sizes.asDiagonal() *
+         product(true, false, axes_.vectors(), centred_gram_times(test_, weights));
 }
 
 }  // namespace cinecortex::encoding

@@ -144,19 +144,15 @@ void LeaveOneGroupOut::add_by_alphas(const MatrixD& u, const MatrixD& y) {
   const auto axes = linalg::eigh(unreached);
   const double zero = reaches_all(u.cols(), rows_global_) ? std::numeric_limits<double>::infinity()
                                                           : zero_leverage_gap(rows_global_, u.cols());
-  MatrixD turned = MatrixD::Zero(rows, u.cols());
-  linalg::gemm(true, false, 1.0, axes.vectors, u, 0.0, turned);
-  MatrixD rest = MatrixD::Zero(rows, y.cols());
-  linalg::gemm(true, false, 1.0, axes.vectors, y, 0.0, rest);
+  const MatrixD turned = linalg::product(true, false, axes.vectors, u);
+  MatrixD rest = linalg::product(true, false, axes.vectors, y);
   linalg::gemm(false, false, -1.0, turned, projection_, 1.0, rest);  // e₀: what no alpha can explain
 
   for (std::size_t a = 0; a < alphas_.size(); ++a) {
     const auto& [shape, factor] = Shrinkage(values_, alphas_[a]);
     const MatrixD half = turned * shape.asDiagonal();
-    MatrixD system = MatrixD::Zero(rows, rows);
-    linalg::gemm(false, true, 1.0, half, turned, 0.0, system);
-    MatrixD residual = MatrixD::Zero(rows, y.cols());
-    linalg::gemm(false, false, 1.0, half, projection_, 0.0, residual);
+    MatrixD system = linalg::product(false, true, half, turned);
+    MatrixD residual = linalg::product(false, false, half, projection_);
     for (Index row = 0; row < rows; ++row) {
       if (axes.values[row] <= zero) continue;
       system.row(row) *= factor;

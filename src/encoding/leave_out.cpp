@@ -25,9 +25,7 @@ MatrixD out_of_reach(const MatrixD& u, const MatrixD& y, const MatrixD& projecti
 /// U (shape ∘ ŷ)
 MatrixD shaped(const MatrixD& u, const VectorD& shape, const MatrixD& projection) {
   const MatrixD scaled = shape.asDiagonal() * projection;
-  MatrixD result = MatrixD::Zero(u.rows(), projection.cols());
-  linalg::gemm(false, false, 1.0, u, scaled, 0.0, result);
-  return result;
+  return linalg::product(false, false, u, scaled);
 }
 
 }  // namespace

@@ -30,8 +30,7 @@ class Gaps {
     parallel::for_each_in_threads((u.rows() + strip_rows - 1) / strip_rows, [&](Index i) {
       const Index begin = i * strip_rows, rows = std::min(strip_rows, u.rows() - begin);
       const MatrixD squared = u.middleRows(begin, rows).template cast<double>().cwiseAbs2();
-      MatrixD gaps = MatrixD::Zero(rows, shapes_.cols());
-      linalg::gemm(false, false, 1.0, squared, shapes_, 0.0, gaps);
+      MatrixD gaps = linalg::product(false, false, squared, shapes_);
       gaps = gaps * factors_.asDiagonal();
       const VectorD rest = (1.0 - 1.0 / rows_global_ - squared.rowwise().sum().array()).matrix();
       gaps.colwise() += rest;

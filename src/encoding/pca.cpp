@@ -79,8 +79,7 @@ void fix_signs(MatrixD& rows) {
 }
 
 double departure_from_orthonormal(const MatrixD& rows) {
-  MatrixD gram(rows.rows(), rows.rows());
-  linalg::gemm(false, true, 1.0, rows, rows, 0.0, gram);
+  MatrixD gram = linalg::product(false, true, rows, rows);
   gram.diagonal().array() -= 1.0;
   return gram.cwiseAbs().maxCoeff();
 }

@@ -72,8 +72,7 @@ MatrixD images_of(const FitRows& rows, const MatrixD& vectors, GramSum* gram, co
     const Matrix<Scalar> axes = vectors.cast<Scalar>();
     ProductSum sum(vectors.rows(), vectors.cols());
     for_each_piece<Scalar>(rows, comm, [&](const ConstView<Scalar>& piece) {
-      Matrix<Scalar> scores(piece.rows(), axes.rows());
-      linalg::gemm(false, true, Scalar{1}, piece, axes, Scalar{0}, scores);
+      const Matrix<Scalar> scores = linalg::product(false, true, piece, axes);
       sum.add(scores, piece);
       if (gram != nullptr) gram->add(ConstView<Scalar>(scores));
     });
@@ -164,9 +163,7 @@ MatrixD leading_rows(const MatrixD& ascending, Index k) {
 
 /// This rank's columns of vectors · square.
 MatrixD part_of_product(const MatrixD& vectors, const MatrixD& square, Range mine) {
-  MatrixD images(vectors.rows(), mine.size());
-  linalg::gemm(false, false, 1.0, vectors, square.middleCols(mine.begin, mine.size()), 0.0, images);
-  return images;
+  return linalg::product(false, false, vectors, square.middleCols(mine.begin, mine.size()));
 }
 
 MatrixD part_of_product(const MatrixD& vectors, const MatrixF& square, Range mine) {
@@ -334,8 +331,7 @@ Solution dual(FitRows& rows, const PcaShape& shape, std::uint64_t seed, const Co
     const Matrix<Scalar> axes = left.cast<Scalar>();
     MatrixD mapped = MatrixD::Zero(shape.components, shape.columns);
     shards.for_each([&](Range columns) {
-      Matrix<Scalar> part(shape.components, columns.size());
-      linalg::gemm(false, true, Scalar{1}, axes, rows.transposed<Scalar>(columns), Scalar{0}, part);
+      const Matrix<Scalar> part = linalg::product(false, true, axes, rows.transposed<Scalar>(columns));
       mapped.middleCols(columns.begin, columns.size()) = part.template cast<double>();
     });
     return mapped;

@@ -56,9 +56,7 @@ class TermChooser {
   static Index of(const std::vector<Index>& list, Index i) { return list[static_cast<std::size_t>(i)]; }
 
   MatrixD products(const MatrixD& of_values) const {
-    MatrixD result = MatrixD::Zero(of_values.cols(), squared_.cols());
-    linalg::gemm(true, false, 1.0, of_values, squared_, 0.0, result);
-    return result;
+    return linalg::product(true, false, of_values, squared_);
   }
 
   /// The family whose truncation costs least where it counts: the bound of a target at an alpha is

@@ -130,8 +130,7 @@ MatrixD DualForm::weights(const RidgeProblem& problem, const MatrixD& projection
       values_.cwiseInverse().asDiagonal() * gather_columns(shrink(values_, projection, alpha), problem);
   MatrixD all = MatrixD::Zero(problem.columns(), problem.targets_local());
   problem.stream([&](Index block) {
-    MatrixD coefficients = MatrixD::Zero(problem.rows(block), problem.targets_local());
-    gemm(false, false, 1.0, left_vectors(block), scaled, 0.0, coefficients);
+    const MatrixD coefficients = linalg::product(false, false, left_vectors(block), scaled);
     gemm(true, false, 1.0, problem.centred_x(block, mean_x_), coefficients, 1.0, all);
   });
   problem.grid().run_axis().sum(numbers(all));

@@ -118,6 +118,18 @@ void gemm(bool transpose_a, bool transpose_b, float alpha, const ConstViewF& a, 
               leading(b), beta, c.data(), leading(c));
 }
 
+MatrixD product(bool transpose_a, bool transpose_b, const ConstViewD& a, const ConstViewD& b) {
+  MatrixD c(transpose_a ? a.cols() : a.rows(), transpose_b ? b.rows() : b.cols());
+  gemm(transpose_a, transpose_b, 1.0, a, b, 0.0, c);
+  return c;
+}
+
+MatrixF product(bool transpose_a, bool transpose_b, const ConstViewF& a, const ConstViewF& b) {
+  MatrixF c(transpose_a ? a.cols() : a.rows(), transpose_b ? b.rows() : b.cols());
+  gemm(transpose_a, transpose_b, 1.0F, a, b, 0.0F, c);
+  return c;
+}
+
 void add_gram(const ConstViewD& a, ViewD c) {
   check_gram(a, c);
   if (a.size() == 0) return;

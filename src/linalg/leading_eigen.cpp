@@ -63,8 +63,7 @@ class BlockKrylov {
 
  private:
   MatrixD rows_times(const ConstViewD& a, const ConstViewD& b) const {  // a bᵀ over all ranks' columns
-    MatrixD sum(a.rows(), b.rows());
-    gemm(false, true, 1.0, a, b, 0.0, sum);
+    MatrixD sum = product(false, true, a, b);
     if (comm_.size() > 1) comm_.sum(numbers(sum));
     return sum;
   }

@@ -50,6 +50,28 @@ TEST(Gemm, EqualsThePlainProductInFloat) {
   expect_products<float>(1e-5F);
 }
 
+TEST(Gemm, WhatWasThereDoesNotMatterWhereBetaIsZero) {
+  for (const Index k : {0, 3, 200}) {
+    const MatrixD a = MatrixD::Random(4, k), b = MatrixD::Random(k, 5);
+    MatrixD c = MatrixD::Constant(4, 5, std::numeric_limits<double>::quiet_NaN());
+    gemm(false, false, 1.0, a, b, 0.0, c);
+    EXPECT_LT((c - plain_product<double>(a, b)).cwiseAbs().maxCoeff(), 1e-12) << k;
+    MatrixF single = MatrixF::Constant(4, 5, std::numeric_limits<float>::quiet_NaN());
+    gemm(false, false, 1.0F, MatrixF(a.cast<float>()), MatrixF(b.cast<float>()), 0.0F, single);
+    EXPECT_LT((single.cast<double>() - c).cwiseAbs().maxCoeff(), 1e-4) << k;
+  }
+}
+
+TEST(Product, HasTheShapeOfWhatIsMultiplied) {
+  const MatrixD a = MatrixD::Random(4, 3), b = MatrixD::Random(3, 5);
+  const MatrixD expected = plain_product<double>(a, b), at = a.transpose(), bt = b.transpose();
+  EXPECT_LT((product(false, false, a, b) - expected).cwiseAbs().maxCoeff(), 1e-14);
+  EXPECT_LT((product(true, true, at, bt) - expected).cwiseAbs().maxCoeff(), 1e-14);
+  EXPECT_EQ(product(false, false, MatrixF(2, 0), MatrixF(0, 3)), MatrixF::Zero(2, 3));
+  EXPECT_EQ(product(true, false, MatrixD(6, 0), MatrixD(6, 3)).rows(), 0);
+  EXPECT_THROW(product(false, false, a, a), Error);
+}
+
 TEST(Gemm, ViewsOfALargerMatrixLeaveTheRestAlone) {
   const MatrixD a = MatrixD::Random(9, 8), b = MatrixD::Random(8, 9);
   MatrixD c = MatrixD::Constant(9, 9, 7.0);

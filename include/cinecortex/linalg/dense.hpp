@@ -14,11 +14,14 @@ blas_description();  ///< e.g. "OpenBLAS 0.3.21, kernel Zen, 2 threads, dgemm fr
 /// libtorch brings its own: the link order decides (cmake/Dependencies.cmake), main asserts it.
 bool blas_is_openblas();
 
-/// c = beta c + alpha op(a) op(b); op transposes where asked.
+/// c = beta c + alpha op(a) op(b); op transposes where asked. What c holds does not matter where beta is 0.
 void gemm(bool transpose_a, bool transpose_b, double alpha, const ConstViewD& a, const ConstViewD& b,
           double beta, ViewD c);
 void gemm(bool transpose_a, bool transpose_b, float alpha, const ConstViewF& a, const ConstViewF& b,
           float beta, ViewF c);
+/// op(a) op(b)
+MatrixD product(bool transpose_a, bool transpose_b, const ConstViewD& a, const ConstViewD& b);
+MatrixF product(bool transpose_a, bool transpose_b, const ConstViewF& a, const ConstViewF& b);
 
 /// c += aᵀ a, upper triangle only ([p, p] from a [n, p]). @throws Error if the shapes do not fit, as gemm.
 void add_gram(const ConstViewD& a, ViewD c);
