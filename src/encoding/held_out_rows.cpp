@@ -101,12 +101,13 @@ std::vector<Range> HeldOutRows::ranges(const std::vector<double>& alphas, double
   // Where G is not turned a product costs the same whatever directions it has.
   if (!turned_) return {{0, axes_.rank()}};
   constexpr double of_a_term = 60;  // pairs with the other terms
-  std::vector<Range> ranges;
   // Diagonal blocks are not cut: half of each of their products lies on either side.
   const Index step = rows_of_a_block(axes_.rank());
+  std::vector<Range> ranges;
   for (const Range wanted : ranges_of_terms(axes_.values(), alphas, tolerance, of_a_term)) {
+    const bool last = wanted.end == axes_.rank();
     const Index begin = ranges.empty() ? 0 : ranges.back().end;
-    const Index end = wanted.end == axes_.rank() ? wanted.end : (wanted.end + step / 2) / step * step;
+    const Index end = last ? axes_.rank() : std::min(axes_.rank(), (wanted.end + step / 2) / step * step);
     if (begin < end) ranges.push_back({begin, end});
   }
   return ranges;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <random>
 
+#include "../../src/encoding/held_out_rows.hpp"
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/encoding/held_out.hpp"
 #include "cinecortex/encoding/joined_source.hpp"
@@ -403,6 +404,36 @@ TEST(HeldOut, FromStatisticsEqualsPredictionsRowByRow) {
     compare_held_out(12, 60, 9, products, tolerance);
     compare_held_out(90, 130, 300, products, tolerance);
     compare_held_out(20, 1100, 50, products, tolerance);  // several tiles
+  }
+}
+
+/// Axes and held-out rows of a design whose variances fall as j^-power.
+void expect_ranges_to_cover(Index rank, double power, const std::vector<double>& alphas) {
+  const VectorD index = VectorD::LinSpaced(rank, static_cast<double>(rank), 1.0);
+  const linalg::EigenPairs pairs{100 * index.array().pow(-power).matrix(), MatrixD::Identity(rank, rank)};
+  const CentredStatistics fit{.rows = 10 * rank, .mean_x = VectorD::Zero(rank)};
+  const Statistics test{.rows = 10,
+                        .shift_x = VectorD::Zero(rank),
+                        .sum_x = VectorD::Zero(rank),
+                        .gram = MatrixD::Identity(rank, rank)};
+  const RidgeAxes axes(fit, pairs);
+  Index end = 0;
+  for (const Range range : HeldOutRows(axes, test, 10 * rank, Products::whole).ranges(alphas, 1e-7)) {
+    EXPECT_EQ(range.begin, end) << rank;
+    EXPECT_LT(range.begin, range.end) << rank;
+    end = range.end;
+  }
+  EXPECT_EQ(end, rank);
+}
+
+TEST(HeldOut, RangesOfDirectionsCoverAllAndNoMore) {
+  std::vector<double> many;
+  for (int i = 0; i < 20; ++i) many.push_back(std::pow(10.0, 6.0 * i / 19));
+  for (Index rank = 17; rank < 460; rank += 3) {
+    for (const double power : {1.0, 2.0}) {
+      expect_ranges_to_cover(rank, power, default_alphas());
+      expect_ranges_to_cover(rank, power, many);
+    }
   }
 }
 
