@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
+#include <optional>
 #include <type_traits>
 
 #include "alpha_family.hpp"
@@ -25,10 +26,10 @@ struct Projected {
   VectorD truth;     ///< [t] ‖ỹ‖² of the held-out responses
 };
 
+template <class Scalar>
 Projected project(const HeldOutRows& rows, const CentredStatistics& train, const CentredStatistics& test) {
-  // ĉ is divided by small λ afterwards, and takes float64 for that; the held-out VᵀC is not.
-  Projected some{product(true, false, rows.axes().vectors(), train.cross),
-                 rows.projected(test.cross),
+  Projected some{rows.fit_projected<Scalar>(train.cross),
+                 rows.projected<Scalar>(test.cross),
                  {},
                  test.mean_y - train.mean_y,
                  test.squares_y};
@@ -169,9 +170,10 @@ VectorD variation_of(const Terms& terms, const Eigen::Ref<const VectorD>& coeffi
 template <class Scalar>
 constexpr double tolerance = std::is_same_v<Scalar, float> ? 1e-7 : 1e-9;
 
+/// Nothing where float32 loses digits: where a fit hardly varies on the held-out rows, beside what those could make of it.
 template <class Scalar>
-HeldOut score(const HeldOutRows& rows, const Projected& some, const std::vector<double>& alphas,
-              const std::vector<Range>& ranges) {
+std::optional<HeldOut> score(const HeldOutRows& rows, const Projected& some,
+                             const std::vector<double>& alphas, const std::vector<Range>& ranges) {
   const auto count = static_cast<Index>(alphas.size());
   const Index targets = some.fit.cols();
   const VectorD& values = rows.axes().values();
@@ -185,7 +187,6 @@ HeldOut score(const HeldOutRows& rows, const Projected& some, const std::vector<
   const Terms terms = predict_terms<Scalar>(rows, family, result.products, some);
   const MatrixD coefficients = family.coefficients(result.products);
 
-  // Float32 sums lose digits where the fits hardly vary on the held-out rows, beside what those could make of them.
   constexpr double least_share = 0.04;
   const auto n = static_cast<double>(rows.test().rows);
   for (Index a = 0; a < count; ++a) {
@@ -193,9 +194,7 @@ HeldOut score(const HeldOutRows& rows, const Projected& some, const std::vector<
     const VectorD variation = variation_of(terms, of_terms);
     if constexpr (std::is_same_v<Scalar, float>) {
       const double least = least_share * rows.single_norm();
-      if ((variation.transpose().array() < least * fitted.row(a).array()).any()) {
-        return score<double>(rows, some, alphas, ranges);
-      }
+      if ((variation.transpose().array() < least * fitted.row(a).array()).any()) return {};
     }
     const VectorD covariance = terms.covariance.transpose() * of_terms;
     const VectorD gap = some.gap - terms.mean.transpose() * of_terms;
@@ -228,15 +227,16 @@ HeldOut held_out(const RidgeAxes& axes, const TrainOf& train, const Statistics& 
   const auto ranges = rows.ranges(alphas, rows.single() ? tolerance<float> : tolerance<double>);
   std::mutex one_at_a_time;
   for_each_tile(targets, [&](Range some) {
-    const Projected projected = project(rows, train(some), centre(test.of_targets(some)));
-    const HeldOut result = rows.single() ? score<float>(rows, projected, alphas, ranges)
-                                         : score<double>(rows, projected, alphas, ranges);
+    const CentredStatistics fitted = train(some), left_out = centre(test.of_targets(some));
+    std::optional<HeldOut> result;
+    if (rows.single()) result = score<float>(rows, project<float>(rows, fitted, left_out), alphas, ranges);
+    if (!result) result = score<double>(rows, project<double>(rows, fitted, left_out), alphas, ranges);
     const std::lock_guard lock(one_at_a_time);
-    all.r.middleCols(some.begin, some.size()) = result.r;
-    all.r2.middleCols(some.begin, some.size()) = result.r2;
-    all.mse.middleCols(some.begin, some.size()) = result.mse;
-    all.error = std::max(all.error, result.error);
-    all.products = std::max(all.products, result.products);
+    all.r.middleCols(some.begin, some.size()) = result->r;
+    all.r2.middleCols(some.begin, some.size()) = result->r2;
+    all.mse.middleCols(some.begin, some.size()) = result->mse;
+    all.error = std::max(all.error, result->error);
+    all.products = std::max(all.products, result->products);
   });
   return all;
 }

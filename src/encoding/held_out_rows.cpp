@@ -19,6 +19,16 @@ MatrixD centred_gram_times(const Statistics& rows, const MatrixD& b) {
   return result;
 }
 
+/// Directions whose part of VᵀC float32 resolves, once larger ones are taken out of C: rounding is some 1e-8 of the
+/// largest √λ that is left. None where so many are larger that nothing is gained.
+Index small_directions(const VectorD& values) {
+  constexpr double widest = 4096;
+  if (values.size() == 0) return 0;
+  const double* const end = values.data() + values.size();
+  const Index small = std::upper_bound(values.data(), end, widest * values[0]) - values.data();
+  return 3 * small > 2 * values.size() ? small : 0;
+}
+
 Index rows_of_a_block(Index rank) {
   return std::max<Index>(64, (rank + 7) / 8);
 }
@@ -88,13 +98,36 @@ HeldOutRows::HeldOutRows(const RidgeAxes& axes, const Statistics& test, Index ta
     single_.emplace(axes, test);
     single_norm_ = single_->norm();
     single_vectors_ = axes.vectors().cast<float>();
+    small_ = small_directions(axes.values());
   }
 }
 
-MatrixD HeldOutRows::projected(const MatrixD& cross) const {
-  const MatrixD& v = axes_.vectors();
-  if (!single()) return product(true, false, v, cross);
+template <>
+MatrixD HeldOutRows::projected<float>(const MatrixD& cross) const {
   return product(true, false, single_vectors_, MatrixF(cross.cast<float>())).cast<double>();
+}
+
+template <>
+MatrixD HeldOutRows::projected<double>(const MatrixD& cross) const {
+  return product(true, false, axes_.vectors(), cross);
+}
+
+template <>
+MatrixD HeldOutRows::fit_projected<double>(MatrixD cross) const {
+  return projected<double>(cross);
+}
+
+template <>
+MatrixD HeldOutRows::fit_projected<float>(MatrixD cross) const {
+  if (small_ == 0) return projected<double>(cross);
+  const auto large = axes_.vectors().rightCols(axes_.rank() - small_);
+  MatrixD result(axes_.rank(), cross.cols());
+  auto of_large = result.bottomRows(large.cols());
+  gemm(true, false, 1.0, large, cross, 0.0, of_large);
+  gemm(false, false, -1.0, large, of_large, 1.0, cross);
+  result.topRows(small_) =
+      product(true, false, single_vectors_.leftCols(small_), MatrixF(cross.cast<float>())).cast<double>();
+  return result;
 }
 
 std::vector<Range> HeldOutRows::ranges(const std::vector<double>& alphas, double tolerance) const {

@@ -34,8 +34,13 @@ class HeldOutRows {
   const Statistics& test() const noexcept { return test_; }
   /// Whether products are in float32.
   bool single() const noexcept { return single_.has_value(); }
-  /// VᵀC [r, t] of these rows and some targets.   From any thread.
+  /// VᵀC [r, t] of these rows and some targets, in the products' precision.   From any thread.
+  template <class Scalar>
   MatrixD projected(const MatrixD& cross) const;
+  /// The same of the rows of the fit, which is divided by small λ afterwards: so float32 rounds nothing that is large
+  /// beside them.   From any thread.
+  template <class Scalar>
+  MatrixD fit_projected(MatrixD cross) const;
   double single_norm() const noexcept { return single_norm_; }
   /// Vᵀ(mean of these rows - mean of the fit's) [r]
   const VectorD& offset() const noexcept { return offset_; }
@@ -56,6 +61,7 @@ class HeldOutRows {
   VectorD offset_;
   std::optional<HalfGram<float>> single_;
   MatrixF single_vectors_;  ///< V
+  Index small_ = 0;         ///< directions, the first of V, that may be projected in float32
   double single_norm_ = 0;
   mutable std::once_flag once_;
   mutable std::optional<HalfGram<double>> whole_;  ///< made when first needed

@@ -407,6 +407,25 @@ TEST(HeldOut, FromStatisticsEqualsPredictionsRowByRow) {
   }
 }
 
+TEST(HeldOut, LargeDirectionsAreNotRoundedIntoSmallOnes) {
+  const Index columns = 60, targets = 200;
+  MatrixD x = random_rows(300, columns, 8);
+  x.col(0) *= 1000;
+  const MatrixD y = x * random_rows(columns, targets, 9);
+  const auto fit = centre(statistics_of(x, y, 0.0));
+  const RidgeAxes axes(fit, linalg::eigh(fit.gram));
+  const Statistics test = statistics_of(x.topRows(80), y.topRows(80), 0.0);
+  const HeldOutRows rows(axes, test, targets, Products::single);
+  ASSERT_TRUE(rows.single());
+  const MatrixD expected = axes.vectors().transpose() * fit.cross;
+  const MatrixD got = rows.fit_projected<float>(fit.cross);
+  // Of each direction beside the small ones together, as the fit sees them.
+  const auto sizes = axes.values().cwiseSqrt().cwiseInverse().asDiagonal();
+  const VectorD lengths = (sizes * expected).topRows(columns - 1).colwise().norm();
+  const MatrixD wrong = sizes * (got - expected);
+  for (Index v = 0; v < targets; ++v) EXPECT_LT(wrong.col(v).cwiseAbs().maxCoeff(), 3e-7 * lengths[v]) << v;
+}
+
 /// Axes and held-out rows of a design whose variances fall as j^-power.
 void expect_ranges_to_cover(Index rank, double power, const std::vector<double>& alphas) {
   const VectorD index = VectorD::LinSpaced(rank, static_cast<double>(rank), 1.0);
