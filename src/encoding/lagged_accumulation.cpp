@@ -160,7 +160,9 @@ class LaggedAccumulator {
     for (auto& product : crosses_) {
       MatrixD sum = product.take();
       axis.sum(numbers(sum));
-      result.cross_products.push_back(sum.middleCols(owned.begin, owned.size()));
+      const bool all_owned = owned.size() == sum.cols();
+      result.cross_products.push_back(all_owned ? std::move(sum)
+                                                : MatrixD(sum.middleCols(owned.begin, owned.size())));
     }
     axis.sum(numbers(sums_x_));
     axis.sum(numbers(sum_y_));
