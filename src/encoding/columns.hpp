@@ -21,13 +21,19 @@ void for_each_strip(Index columns, Fn&& fn) {
   });
 }
 
-/// Every row less `shift`, in the rows' own precision.
+/// Every row less `shift`, in the rows' own precision. What that cannot hold of the shift is subtracted afterwards, so
+/// that a mean far larger than the spread does not leave its rounding in every row.
 template <class Scalar>
 void subtract_from_rows(Matrix<Scalar>& rows, const VectorD& shift) {
-  const Eigen::Matrix<Scalar, 1, Eigen::Dynamic> by = shift.transpose().template cast<Scalar>();
+  using Row = Eigen::Matrix<Scalar, 1, Eigen::Dynamic>;
+  const Row by = shift.transpose().template cast<Scalar>();
+  const Row rest = (shift.transpose() - by.template cast<double>()).template cast<Scalar>();
+  const bool held = (rest.array() == Scalar{0}).all();
   for_each_strip(rows.cols(), [&](Range some) {
     for (Index i = 0; i < rows.rows(); ++i) {
-      rows.row(i).segment(some.begin, some.size()) -= by.segment(some.begin, some.size());
+      auto row = rows.row(i).segment(some.begin, some.size());
+      row -= by.segment(some.begin, some.size());
+      if (!held) row -= rest.segment(some.begin, some.size());
     }
   });
 }

@@ -79,12 +79,7 @@ MatrixD PrimalForm::left_vectors(Index block) const {
 }
 
 MatrixF PrimalForm::left_vectors_single(Index block) const {
-  // A mean that float32 cannot hold leaves a rest, the same for every row.
-  MatrixF vectors = turned_rows<float>(x_.read_single(block, {0, columns_}), mean_x_, basis_single_);
-  const VectorD rest = mean_x_ - mean_x_.cast<float>().cast<double>();
-  const VectorD offset = basis_.transpose() * rest;
-  subtract_from_rows(vectors, offset);
-  return vectors;
+  return turned_rows<float>(x_.read_single(block, {0, columns_}), mean_x_, basis_single_);
 }
 
 MatrixD PrimalForm::weights(const RidgeProblem&, const MatrixD& projection, const VectorD& alpha) const {

@@ -46,6 +46,24 @@ TEST(RidgeSingle, DirectionsTooSmallForFloat32AreSummedInFloat64) {
              comm, 1e-6);
 }
 
+TEST(RidgeSingle, MeansFarFromZeroCostNoDigits) {
+  const auto comm = Communicator::world();
+  Data data = random_data(240, 6, 9, {80, 100, 60}, 31);
+  for (Index v = 0; v < data.y.cols(); ++v) data.y.col(v).array() += 87654.3 * static_cast<double>(v);
+  data.x.array() += 1234.5;
+  const MatrixD x = data.x.cast<float>().cast<double>(), y = data.y.cast<float>().cast<double>();
+  const std::vector<double> alphas{1e-3, 1.0, 100.0};
+  for (const char* criterion : {"loo", "leave-one-run-out"}) {
+    const RidgeOptions options{.alphas = alphas, .criterion = criterion};
+    const auto single =
+        fit_ridge(SingleSource(x, data.block_rows), SingleSource(y, data.block_rows), options, comm);
+    const auto whole =
+        fit_ridge(MemorySource(x, data.block_rows), MemorySource(y, data.block_rows), options, comm);
+    EXPECT_LT(largest_relative(single.cv, whole.cv), 3e-5) << criterion;
+    EXPECT_EQ(single.alpha, whole.alpha);
+  }
+}
+
 TEST(RidgeBlocks, SomeTargetsAtATimeGiveTheSame) {
   const auto comm = Communicator::world();
   for (const Index p : {7, 60}) {
