@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/encoding/lagged_statistics.hpp"
@@ -177,9 +178,10 @@ class LaggedAccumulator {
  private:
   static constexpr Index piece_rows = 512;
 
-  std::vector<Edges> gather_edges(const parallel::Communicator& axis, Range owned) const {
+  std::vector<Edges> gather_edges(const parallel::Communicator& axis, Range owned) {
+    if (axis.size() == 1) return sorted(std::move(edges_));  // who shares targets with nobody owns them
     Packer packer;
-    for (const auto& e : edges_) {
+    for (const auto& e : std::exchange(edges_, {})) {
       for (const Index value : {e.block, e.feature_rows, e.lowest, e.times.begin, e.times.end,
                                 e.interior.begin, e.interior.end, e.tail_begin}) {
         packer.put(value);
@@ -204,9 +206,13 @@ class LaggedAccumulator {
       e.tail_y = from.matrix().middleCols(owned.begin, owned.size());
       all.push_back(std::move(e));
     }
-    // The order of a sum must not depend on which rank had which run.
-    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.block < b.block; });
-    return all;
+    return sorted(std::move(all));
+  }
+
+  /// The order of a sum must not depend on which rank had which run.
+  static std::vector<Edges> sorted(std::vector<Edges> edges) {
+    std::sort(edges.begin(), edges.end(), [](const auto& a, const auto& b) { return a.block < b.block; });
+    return edges;
   }
 
   const std::vector<Index>& delays_;
@@ -257,6 +263,17 @@ VectorD first_means(const RidgeProblem& problem, const parallel::Communicator& a
 }
 
 }  // namespace
+
+Index edge_rows(const std::vector<Index>& delays, Index runs) {
+  const auto [least, most] = std::minmax_element(delays.begin(), delays.end());
+  return runs * (std::max<Index>(*most, 0) + std::max<Index>(-*least, 0));
+}
+
+double edge_bytes(Index edge_rows, Index components, double column, Index run_parts) {
+  // Ranks that share targets pack theirs, receive those of all, and unpack them.
+  const double copies = run_parts > 1 ? 3 : 1;
+  return 8 * copies * static_cast<double>(edge_rows) * (column + 2 * static_cast<double>(components));
+}
 
 std::vector<LaggedStatistics> LaggedStatistics::accumulate(const LaggedSource& x, const BlockSource& y,
                                                            const std::vector<Index>& group_of, Index groups,

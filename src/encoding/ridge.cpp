@@ -353,6 +353,10 @@ Index fold_count(const RidgeOptions& options) {
   return std::ssize(std::set<Index>(options.season_of.begin(), options.season_of.end()));
 }
 
+bool leaves_blocks_out(const std::string& criterion) {
+  return parse_criterion(criterion).kind == Criterion::Kind::leave_one_group_out;
+}
+
 EdgeHits edge_hits(const std::vector<double>& alphas, const std::vector<std::int64_t>& chosen) {
   const auto [low, high] = std::minmax_element(alphas.begin(), alphas.end());
   if (*low == *high) return {};

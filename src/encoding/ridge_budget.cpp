@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "cinecortex/core/progress.hpp"
+#include "cinecortex/encoding/lagged_statistics.hpp"
 #include "cinecortex/encoding/ridge.hpp"
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/parallel/grid.hpp"
@@ -25,6 +27,13 @@ double design_bytes(const RidgeShape& s) {
   return 44.0 * size * size + panel + of_folds + 8.0 * n * static_cast<double>(s.alphas);
 }
 
+/// Systems of a block that is left out: one for each alpha that is solved, or some and their eigenvectors.
+double block_systems(const RidgeShape& s) {
+  if (!s.leaves_blocks_out) return 0;
+  const double number = s.single ? 4.0 : 8.0, square = std::pow(static_cast<double>(s.block_rows), 2);
+  return square * std::max(number * static_cast<double>(s.alphas + 2), 64.0);
+}
+
 /// Ranks that share a target, each with other runs.
 Index run_parts(const RidgeShape& s, double targets_at_once) {
   const auto ranks = static_cast<int>(s.ranks);
@@ -37,14 +46,18 @@ double bytes_with(const RidgeShape& s, double targets_at_once, double cache) {
   const double owned = targets_at_once / ranks;
   const double column = owned * static_cast<double>(run_parts(s, targets_at_once));
   const auto folds = static_cast<double>(s.folds);
-  const double sums = (12.0 * column + 16.0 * owned) * p * folds;
+  const double sums = (12.0 * column + 16.0 * owned) * p * folds +
+                      edge_bytes(s.edge_rows, s.components, column, run_parts(s, targets_at_once));
+  // Weights of a dual fit have more columns than it has directions.
+  const double dual_weights =
+      s.columns > s.rows ? 8.0 * (column + owned) * static_cast<double>(s.columns) : 0.0;
   const double solve =
-      (24.0 * owned + 16.0 * column) * p + (s.folds > 1 ? 8.0 * owned * p * (folds + 4) : 0.0);
+      (24.0 * owned + 16.0 * column) * p + dual_weights + (s.folds > 1 ? 8.0 * owned * p * (folds + 4) : 0.0);
   constexpr double pass_rows = 1536;
   const double number = s.single ? 4.0 : 8.0;
   const double rows = number * (3.0 * static_cast<double>(s.block_rows) + pass_rows) *
                       (static_cast<double>(s.columns) + column);
-  return small_parts + design_bytes(s) + cache + std::max(sums, solve) + rows;
+  return small_parts + design_bytes(s) + cache + std::max(sums, solve) + rows + block_systems(s);
 }
 
 }  // namespace

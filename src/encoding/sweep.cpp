@@ -17,6 +17,7 @@
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/encoding/held_out.hpp"
 #include "cinecortex/parallel/agree.hpp"
+#include "cinecortex/parallel/grid.hpp"
 #include "columns.hpp"
 #include "decompose_each.hpp"
 #include "leave_out.hpp"
@@ -288,7 +289,7 @@ std::vector<SweepScore> sweep(const GroupSums& sums, bool single, const std::vec
   return scores;
 }
 
-double sweep_bytes(const std::vector<SweepPoint>& points, Index groups, Index targets_local) {
+double sweep_bytes(const std::vector<SweepPoint>& points, const SweepShape& shape) {
   std::set<Index> delays, differences;
   Index components = 0, columns = 0;
   for (const auto& point : points) {
@@ -299,14 +300,22 @@ double sweep_bytes(const std::vector<SweepPoint>& points, Index groups, Index ta
   for (const Index d : delays) {
     for (const Index e : delays) differences.insert(std::abs(d - e));
   }
-  const auto t = static_cast<double>(targets_local), f = static_cast<double>(groups);
+  const Index local = partition(shape.targets, shape.ranks, 0).size();
+  const Index run_parts = shape.ranks / parallel::target_parts(static_cast<int>(shape.ranks), shape.targets);
+  const auto t = static_cast<double>(local), f = static_cast<double>(shape.groups);
+  const double column = t * static_cast<double>(run_parts);
   const auto k = static_cast<double>(components), p = static_cast<double>(columns);
-  const double sums =
-      static_cast<double>(differences.size()) * k * k + static_cast<double>(delays.size()) * k * t;
-  const auto fits = static_cast<double>(side_by_side(columns, targets_local, most_bytes));
-  // While sums grow there is a float32 copy beside each; afterwards one point's statistics stand beside them.
-  return std::max(12 * f * sums,
-                  8 * (f * sums + (f + 1) * p * (p + t)) + fits * fit_bytes(columns, targets_local));
+  const auto d = static_cast<double>(delays.size());
+  const double autos = static_cast<double>(differences.size()) * k * k;
+  const Index at_edges = edge_rows({delays.begin(), delays.end()}, shape.runs);
+  const auto fits = static_cast<double>(side_by_side(columns, local, most_bytes));
+  // While sums grow there is a float32 copy beside each, and the runs that are read; afterwards one point's statistics.
+  const double summing = 12 * f * (autos + d * k * column) +
+                         edge_bytes(at_edges, components, column, run_parts) +
+                         24 * static_cast<double>(shape.run_rows) * (k + column);
+  const double evaluating = 8 * (f * (autos + d * k * t) + (f + 1) * p * (p + t)) +
+                            edge_bytes(at_edges, components, t, 1) + fits * fit_bytes(columns, local);
+  return std::max(summing, evaluating);
 }
 
 }  // namespace cinecortex::encoding

@@ -107,7 +107,10 @@ FitPlan plan_fit(const Cohort& cohort, const SpaceConfig& space, Index component
                .file_bytes = {}};
   plan.options.season_of = seasons_of(cohort.rows);
   plan.shape.folds = encoding::fold_count(plan.options);
+  plan.shape.leaves_blocks_out = encoding::leaves_blocks_out(plan.options.criterion);
   const auto content = statistics_content(space.design, components, plan.runs);
+  plan.shape.edge_rows = encoding::edge_rows(content.delays, std::ssize(content.runs));
+  plan.shape.components = components;
   for (const int subject : cohort.subjects) {
     const Index targets = context.catalogue.targets.at(subject);
     plan.shape.targets += targets;

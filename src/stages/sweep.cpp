@@ -124,9 +124,12 @@ class Sweep {
     // The whole unit's delays and components, whatever part of it is wanted: so parts equal the whole to the bit.
     const auto& cases = unit.swept->cases;
     auto runs = statistics_runs(shown, config_.experiment);
-    warn_about_memory(unit, sweep_points(cases), groups.count);
+    auto shape = shape_of(unit, shown);
+    shape.groups = groups.count;
+    warn_about_memory(unit, encoding::sweep_bytes(sweep_points(cases), shape));
+    shape.groups = runs.groups.count;
     const bool roomy =
-        comm_.min(std::int64_t{fits_memory(unit, sweep_points(cases), runs.groups.count)}) == 1;
+        comm_.min(std::int64_t{fits_memory(encoding::sweep_bytes(sweep_points(cases), shape))}) == 1;
     // Parts of a sweep may run side by side, and would write the same file.
     const bool alone = config_.runtime.sweep_part.parts == 0;
     KeptStatistics statistics(
@@ -162,24 +165,27 @@ class Sweep {
     return rows;
   }
 
-  double bytes_of(const Unit& unit, const std::vector<encoding::SweepPoint>& points, Index groups) const {
-    const Index targets = partition(context_.catalogue.targets.at(unit.subject), comm_.size(), 0).size();
-    return encoding::sweep_bytes(points, groups, targets);
+  /// But for the groups.
+  encoding::SweepShape shape_of(const Unit& unit, const std::vector<Presentation>& shown) const {
+    encoding::SweepShape shape{.targets = context_.catalogue.targets.at(unit.subject),
+                               .runs = std::ssize(shown),
+                               .ranks = comm_.size()};
+    const auto& rows = features_.at(unit.swept->space->name);
+    for (const auto& each : shown) shape.run_rows = std::max(shape.run_rows, rows.at(each.run->id.task).rows);
+    return shape;
   }
 
-  bool fits_memory(const Unit& unit, const std::vector<encoding::SweepPoint>& points, Index groups) const {
+  bool fits_memory(double bytes) const {
     const double allowed = config_.runtime.memory_bytes;
-    return allowed <= 0 || bytes_of(unit, points, groups) <= allowed;
+    return allowed <= 0 || bytes <= allowed;
   }
 
-  void warn_about_memory(const Unit& unit, const std::vector<encoding::SweepPoint>& points,
-                         Index groups) const {
-    if (!comm_.root() || fits_memory(unit, points, groups)) return;
+  void warn_about_memory(const Unit& unit, double bytes) const {
+    if (!comm_.root() || fits_memory(bytes)) return;
     log::warn(
         "{}: the sweep may take {} a rank, more than the {} there are: fewer ranks with more threads, fewer "
         "folds, or fewer components take less",
-        unit.name(), format_bytes(bytes_of(unit, points, groups)),
-        format_bytes(config_.runtime.memory_bytes));
+        unit.name(), format_bytes(bytes), format_bytes(config_.runtime.memory_bytes));
   }
 
   SweepGroups group(const std::vector<Presentation>& shown) const {

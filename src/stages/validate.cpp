@@ -105,19 +105,23 @@ std::string role_line(const std::string& role, const std::vector<std::string>& t
                      tasks.size() * context.catalogue.subjects.size());
 }
 
-/// Most fold groups that a subject has in a space.
-Index sweep_folds(const SweepFolds& folds, const SpaceConfig& space, const FeatureTable& features,
-                  const Context& context) {
-  Index most = 0;
+/// The most of everything that a subject has in a space.
+encoding::SweepShape sweep_shape(const SweepFolds& folds, const SpaceConfig& space,
+                                 const FeatureTable& features, const Context& context, int ranks) {
+  encoding::SweepShape most{.ranks = ranks};
   for (const int subject : context.catalogue.subjects) {
     std::vector<std::string> runs, seasons;
     for (const auto* run :
          with_features(context.with_fmri(context.split.base, subject), features, space.name)) {
       runs.push_back(run->id.task);
       seasons.push_back(run->id.group());
+      most.run_rows = std::max(most.run_rows, features.at(space.name).at(run->id.task).rows);
     }
+    most.runs = std::max<Index>(most.runs, std::ssize(runs));
+    most.targets = std::max(most.targets, context.catalogue.targets.at(subject));
     const auto where = fmt::format("space {}, {}", space.name, dataset::layout::subject_name(subject));
-    naming_failures(where, [&] { most = std::max(most, sweep_groups(folds, runs, seasons).count); });
+    naming_failures(where,
+                    [&] { most.groups = std::max(most.groups, sweep_groups(folds, runs, seasons).count); });
   }
   return most;
 }
@@ -127,9 +131,6 @@ std::string describe_sweep(const Config& config, const Context& context, const F
                            const std::vector<SpacePlan>& spaces, const parallel::Communicator& comm) {
   if (!config.experiment.sweep) return "";
   const auto& sweep = *config.experiment.sweep;
-  Index targets = 0;
-  for (const auto& [subject, count] : context.catalogue.targets) targets = std::max(targets, count);
-  const Index local = partition(targets, comm.size(), 0).size();
   std::string text;
   for (const auto& p : spaces) {
     if (!sweep.takes(p.space->name)) continue;
@@ -137,11 +138,11 @@ std::string describe_sweep(const Config& config, const Context& context, const F
     const auto points = sweep_points(cases);
     Index widest = 0;
     for (const auto& point : points) widest = std::max(widest, point.columns());
-    const Index folds = sweep_folds(sweep.folds, *p.space, features, context);
+    const auto shape = sweep_shape(sweep.folds, *p.space, features, context, comm.size());
     text += fmt::format(
         "sweep: {:<16} {} configurations × {} subjects, {} folds, up to {} columns; {} a rank at most\n",
-        p.space->name, cases.size(), context.catalogue.subjects.size(), folds, widest,
-        format_bytes(encoding::sweep_bytes(points, folds, local)));
+        p.space->name, cases.size(), context.catalogue.subjects.size(), shape.groups, widest,
+        format_bytes(encoding::sweep_bytes(points, shape)));
   }
   return text;
 }
@@ -221,7 +222,8 @@ StageTimes stage_times(const TimeModel& model, const Config& config, const Conte
           sweep_cases(*experiment.sweep, p.space->design, p.pca.components, "space " + p.space->name);
       for (const auto& tried : cases) swept.push_back(tried.columns());
     }
-    const Index folds = swept.empty() ? 0 : sweep_folds(experiment.sweep->folds, *p.space, features, context);
+    const Index folds =
+        swept.empty() ? 0 : sweep_shape(experiment.sweep->folds, *p.space, features, context, 1).groups;
     for (const auto& [subject, targets] : context.catalogue.targets) {
       Index rows = 0;
       for (const auto* run : context.with_fmri(context.split.stack, subject)) rows += run->rows(subject);

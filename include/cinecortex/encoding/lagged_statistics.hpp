@@ -29,6 +29,12 @@ class LaggedSource : public BlockSource {
 /// d - d' ≥ 0 of all pairs of delays, ascending, each once.   Collective: no.
 std::vector<Index> delay_differences(const std::vector<Index>& delays);
 
+/// The most rows of y that `runs` have whose windows reach beyond their run, of as many feature rows. Collective: no.
+Index edge_rows(const std::vector<Index>& delays, Index runs);
+/// The most bytes that LaggedStatistics::accumulate holds of them beside the sums.
+/// @param column  targets that this rank sums up    @param run_parts  ranks that share them
+double edge_bytes(Index edge_rows, Index components, double column, Index run_parts);
+
 /// Sums over the rows of some runs from which the statistics of many designs can be made: what LaggedStatistics holds,
 /// laid open to be kept in a file. x is the same on every rank, y this rank's targets. All sums are about the shifts.
 struct LaggedSums {

@@ -39,6 +39,8 @@ std::vector<std::string> ridge_criteria();
 Index kfold_count(const std::string& criterion);
 /// Folds of the criterion, each of which is decomposed by itself; 1 if it has none.   @throws as kfold_count.   Collective: no.
 Index fold_count(const RidgeOptions& options);
+/// Whether each block is left out as a whole, by a system of its size.   @throws as kfold_count.   Collective: no.
+bool leaves_blocks_out(const std::string& criterion);
 
 /// @throws InputError: no alpha, negative or non-finite alpha, unknown criterion, fewer than two folds.
 void check(const RidgeOptions& options);
@@ -80,8 +82,12 @@ struct RidgeShape {
   Index alphas = 15;
   Index folds = 1;       ///< of criteria by folds; 1 for the others
   Index block_rows = 0;  ///< of the largest block
+  Index edge_rows =
+      0;  ///< of all runs, whose windows reach beyond their run: edge_rows() of lagged_statistics.hpp
+  Index components = 0;  ///< k, where there are edge rows
   Index ranks = 1;
-  bool single = true;  ///< data of single precision
+  bool leaves_blocks_out = false;  ///< of the criterion: leaves_blocks_out()
+  bool single = true;              ///< data of single precision
 };
 
 /// Operations of a fit, of all ranks together (docs/performance.md, the cost model).

@@ -74,7 +74,14 @@ std::vector<SweepScore> sweep(const LaggedSource& x, const BlockSource& y, const
                               const SweepOptions& options, const parallel::Communicator& comm,
                               const std::function<void(Index)>& done = {});
 
+/// What a sweep's memory depends on beside its points.
+struct SweepShape {
+  Index groups = 0, targets = 0;  ///< fold groups, t
+  Index runs = 0, run_rows = 0;   ///< how many, rows of the longest
+  Index ranks = 1;
+};
+
 /// The most bytes that a rank holds at once while statistics are accumulated and in sweep().   Collective: no.
-double sweep_bytes(const std::vector<SweepPoint>& points, Index groups, Index targets_local);
+double sweep_bytes(const std::vector<SweepPoint>& points, const SweepShape& shape);
 
 }  // namespace cinecortex::encoding

@@ -50,6 +50,7 @@ encoding::RidgeShape shape_of(const Inputs& inputs, const encoding::RidgeOptions
                              .alphas = static_cast<Index>(options.alphas.size()),
                              .folds = encoding::fold_count(options),
                              .ranks = comm.size(),
+                             .leaves_blocks_out = encoding::leaves_blocks_out(options.criterion),
                              .single = inputs.x.single_precision() && inputs.y.single_precision()};
   for (Index block = 0; block < inputs.x.blocks(); ++block) {
     shape.block_rows = std::max(shape.block_rows, inputs.x.rows(block));

@@ -6,6 +6,7 @@
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/core/log.hpp"
+#include "cinecortex/core/progress.hpp"
 #include "cinecortex/encoding/sweep.hpp"
 #include "cinecortex/parallel/agree.hpp"
 #include "inputs.hpp"
@@ -90,11 +91,14 @@ std::string describe(const Plan& plan, const parallel::Communicator& comm) {
   const auto points = sweep_points(plan.cases);
   Index widest = 0;
   for (const auto& point : points) widest = std::max(widest, point.columns());
-  return fmt::format(
-      "sweep: {} configurations of up to {} columns on {} targets, {} folds; {:.3g} GiB a rank",
-      plan.cases.size(), widest, plan.targets, plan.groups.count,
-      encoding::sweep_bytes(points, plan.groups.count, partition(plan.targets, comm.size(), 0).size()) /
-          static_cast<double>(Index{1} << 30));
+  encoding::SweepShape shape{.groups = plan.groups.count,
+                             .targets = plan.targets,
+                             .runs = std::ssize(plan.pieces),
+                             .ranks = comm.size()};
+  for (const auto& piece : plan.pieces) shape.run_rows = std::max(shape.run_rows, piece.run.size());
+  return fmt::format("sweep: {} configurations of up to {} columns on {} targets, {} folds; {} a rank",
+                     plan.cases.size(), widest, plan.targets, plan.groups.count,
+                     format_bytes(encoding::sweep_bytes(points, shape)));
 }
 
 void add_to(Digest& digest, const SweepConfig& config, const Plan& plan) {
