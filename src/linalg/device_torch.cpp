@@ -1,6 +1,9 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <type_traits>
+
 #include "cinecortex/core/error.hpp"
 #include "device_kernels.hpp"
 
@@ -47,7 +50,11 @@ class TorchSum final : public DeviceSum {
     const at::Tensor left = on_host<Scalar>(a).to(device_);
     const bool same = a.data() == b.data() && a.cols() == b.cols();
     const at::Tensor right = same ? left : on_host<Scalar>(b).to(device_);
-    total_.add_(at::mm(left.t(), right).to(at::kDouble));
+    const Index most = std::is_same_v<Scalar, float> ? most_rows_of_float32 : std::max<Index>(a.rows(), 1);
+    for (Index row = 0; row < a.rows(); row += most) {
+      const Index count = std::min(most, a.rows() - row);
+      total_.add_(at::mm(left.narrow(0, row, count).t(), right.narrow(0, row, count)).to(at::kDouble));
+    }
   }
 
   at::Device device_;

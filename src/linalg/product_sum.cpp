@@ -7,9 +7,6 @@
 namespace cinecortex::linalg {
 namespace {
 
-/// Rows that float32 sums up before they move to float64: more of them cost digits. Where sums are cut must not depend
-/// on anything but the piece, so that a sum is the same however pieces are dealt to ranks.
-constexpr Index most_rows = 2048;
 /// Columns of a product at a time: enough for the processor's full rate, few enough that their float32 sum is small
 /// beside the float64 one.
 constexpr Index most_columns = 4096;
@@ -53,8 +50,8 @@ void ProductSum::add(const ConstViewF& a, const ConstViewF& b) {
   for (Index column = 0; column < b.cols(); column += most_columns) {
     const Index columns = std::min(most_columns, b.cols() - column);
     recent_.resize(total_.rows(), columns);
-    for (Index row = 0; row < a.rows(); row += most_rows) {
-      const Index rows = std::min(most_rows, a.rows() - row);
+    for (Index row = 0; row < a.rows(); row += most_rows_of_float32) {
+      const Index rows = std::min(most_rows_of_float32, a.rows() - row);
       gemm(true, false, 1.0F, a.middleRows(row, rows), b.block(row, column, rows, columns), 0.0F, recent_);
       move_sum(recent_, total_.middleCols(column, columns), first && row == 0,
                [](Index) { return Index{0}; });
@@ -88,8 +85,8 @@ void GramSum::add(const ConstViewF& a) {
   const bool first = total_.size() == 0;
   if (first) total_.resize(columns_, columns_);
   recent_.resize(columns_, columns_);
-  for (Index row = 0; row < a.rows(); row += most_rows) {
-    put_gram(a.middleRows(row, std::min(most_rows, a.rows() - row)), recent_);
+  for (Index row = 0; row < a.rows(); row += most_rows_of_float32) {
+    put_gram(a.middleRows(row, std::min(most_rows_of_float32, a.rows() - row)), recent_);
     move_sum(recent_, total_, first && row == 0, [](Index i) { return i; });
   }
 }

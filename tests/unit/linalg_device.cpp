@@ -58,6 +58,16 @@ TEST_F(OnDevice, SumsStayThereAndComeBack) {
   EXPECT_LT((gram.take() - a.transpose() * a).cwiseAbs().maxCoeff(), 1e-5);
 }
 
+TEST_F(OnDevice, SumsOfFloat32AreCutWhereTheProcessorCutsThem) {
+  const MatrixF a = random_matrix(5000, 4, 7).cast<float>(), b = random_matrix(5000, 3, 8).cast<float>();
+  ProductSum whole(4, 3), pieces(4, 3);
+  whole.add(a, b);
+  for (const Range rows : {Range{0, 2048}, {2048, 4096}, {4096, 5000}}) {
+    pieces.add(a.middleRows(rows.begin, rows.size()), b.middleRows(rows.begin, rows.size()));
+  }
+  EXPECT_EQ(whole.take(), pieces.take());
+}
+
 TEST_F(OnDevice, EigenpairsAreThoseOfLapack) {
   const MatrixD a = random_matrix(30, 12, 6);
   const MatrixD gram = a.transpose() * a;
