@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cinecortex/core/error.hpp"
+#include "cinecortex/core/memory.hpp"
 #include "cinecortex/core/progress.hpp"
 
 namespace cinecortex::encoding {
@@ -155,14 +156,13 @@ PcaSolver choose_solver(PcaSolver wanted, const PcaShape& shape, int ranks, doub
   for (const PcaSolver solver : allowed) least = std::min(least, pca_bytes(solver, shape, ranks));
   std::erase_if(allowed, [&](PcaSolver solver) { return pca_bytes(solver, shape, ranks) > bytes; });
   if (allowed.empty()) {
-    throw InputError(
-        fmt::format("pca of {} fit rows × {} columns: a rank needs {} for {} components{}, but may use {}; "
-                    "give more memory "
-                    "(--memory), fewer ranks a node, or {}",
-                    shape.rows, shape.columns, format_bytes(least), shape.components,
-                    wanted == PcaSolver::automatic ? "" : fmt::format(" by the {} solver", name_of(wanted)),
-                    format_bytes(std::max(bytes, 0.0)),
-                    wanted == PcaSolver::automatic ? "fewer components" : "leave the solver to `auto`"));
+    throw InputError(fmt::format(
+        "pca of {} fit rows × {} columns: a rank needs {} for {} components{} beside the {} that it "
+        "holds now, but {} is left of its memory; give more (--memory), fewer ranks a node, or {}",
+        shape.rows, shape.columns, format_bytes(least), shape.components,
+        wanted == PcaSolver::automatic ? "" : fmt::format(" by the {} solver", name_of(wanted)),
+        format_bytes(static_cast<double>(resident_bytes())), format_bytes(std::max(bytes, 0.0)),
+        wanted == PcaSolver::automatic ? "fewer components" : "leave the solver to `auto`"));
   }
   return *std::min_element(allowed.begin(), allowed.end(), [&](PcaSolver a, PcaSolver b) {
     return pca_operations(a, shape) < pca_operations(b, shape);

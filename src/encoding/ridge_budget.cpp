@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cinecortex/core/memory.hpp"
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/encoding/lagged_statistics.hpp"
 #include "cinecortex/encoding/ridge.hpp"
@@ -100,11 +101,12 @@ RidgeBudget ridge_budget(const RidgeShape& shape, double bytes) {
   RidgeBudget budget{.targets_at_once = 0, .cache_bytes = 0};
   const double needed = bytes_with(shape, static_cast<double>(least), 0);
   if (needed > bytes) {
-    throw InputError(
-        fmt::format("ridge of {} rows × {} columns: a rank needs at least {}, but may use {}; give more "
-                    "memory (--memory), fewer "
-                    "ranks a node, or fewer columns (components, delays)",
-                    shape.rows, shape.columns, format_bytes(needed), format_bytes(std::max(bytes, 0.0))));
+    throw InputError(fmt::format(
+        "ridge of {} rows × {} columns: a rank needs at least {} beside the {} that it holds now, but {} "
+        "is left of its memory; give more (--memory), fewer ranks a node, or fewer columns "
+        "(components, delays)",
+        shape.rows, shape.columns, format_bytes(needed), format_bytes(static_cast<double>(resident_bytes())),
+        format_bytes(std::max(bytes, 0.0))));
   }
   Index low = least, high = shape.targets;
   while (low < high) {
