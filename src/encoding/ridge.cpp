@@ -95,14 +95,16 @@ MatrixD left_out_group_errors(const RidgeProblem& problem, const SpectralForm& f
   return errors.middleCols(owned.begin, owned.size()) / static_cast<double>(problem.rows());
 }
 
-/// Rows in the design's axes, Z = U Λ^½: r columns that hold all of x there is, where p > n.
+/// Rows in the design's axes, Z = U Λ^½: r columns that hold all of x there is, where p > n. A column of zeros where x
+/// does not vary at all.
 class TurnedRows final : public BlockSource {
  public:
   TurnedRows(const BlockSource& x, const SpectralForm& form) : x_(x), form_(form) {}
   Index blocks() const override { return x_.blocks(); }
   Index rows(Index block) const override { return x_.rows(block); }
-  Index columns() const override { return form_.rank(); }
+  Index columns() const override { return std::max<Index>(form_.rank(), 1); }
   MatrixD read(Index block, Range columns) const override {
+    if (form_.rank() == 0) return MatrixD::Zero(rows(block), columns.size());
     const MatrixD rows = form_.left_vectors(block) * form_.values().cwiseSqrt().asDiagonal();
     return rows.middleCols(columns.begin, columns.size());
   }

@@ -155,12 +155,14 @@ TEST(RidgeKFold, IsTheSameWithFoldsSideBySide) {
 }
 
 TEST(RidgeKFold, ColumnsThatDoNotVaryPredictTheMean) {
-  Data data = random_data(12, 3, 2, {4, 4, 4}, 37);
-  data.x.setConstant(2);
-  const auto result = fit(data, {.alphas = {1, 0}, .criterion = "kfold:3"}, Communicator::world());
-  EXPECT_TRUE(result.cv.allFinite());
-  EXPECT_TRUE(result.weights.isZero());
-  EXPECT_TRUE((result.cv.array() <= 0).all()) << "no better than the mean";
+  for (const Index columns : {3, 20}) {  // primal and dual
+    Data data = random_data(12, columns, 2, {4, 4, 4}, 37);
+    data.x.setConstant(2);
+    const auto result = fit(data, {.alphas = {1, 0}, .criterion = "kfold:3"}, Communicator::world());
+    EXPECT_TRUE(result.cv.allFinite());
+    EXPECT_TRUE(result.weights.isZero());
+    EXPECT_TRUE((result.cv.array() <= 0).all()) << "no better than the mean";
+  }
 }
 
 TEST(RidgeKFold, RefusesMoreFoldsThanTheDataHave) {
