@@ -315,6 +315,7 @@ class Solver {
     }
     VectorD total = cv.rowwise().sum();
     comm_.sum(numbers(total));
+    comm_.broadcast(numbers(total));
     if (targets_global > 0) chosen.setConstant(best_of(total / static_cast<double>(targets_global)));
     return chosen;
   }
@@ -403,6 +404,7 @@ void fit_ridge(const BlockSource& x, const BlockSource& y, const RidgeOptions& o
       total += solver.fit(ColumnsOf(y, columns), columns, {}).cv.rowwise().sum();
     }
     comm.sum(numbers(total));
+    comm.broadcast(numbers(total));
     shared = solver.best_of(total / static_cast<double>(targets));
   }
   for (Index part = 0; part < parts; ++part) {

@@ -229,6 +229,7 @@ class Sweeper {
     }
     VectorD mean = curve.rowwise().sum();
     comm_.sum(numbers(mean));
+    comm_.broadcast(numbers(mean));
     mean /= static_cast<double>(std::max<std::int64_t>(1, comm_.sum(std::int64_t{curve.cols()})));
     alpha.setConstant(choose_alpha(mean, options_.alphas, Better::higher));
     return alpha;

@@ -116,7 +116,10 @@ class SubsetFitter {
     const Index targets = final_.r2.cols();
     SubsetFit fit{.spaces = {}, .alpha = VectorD(targets), .r2 = VectorD(targets), .r = VectorD(targets)};
     VectorD mean = curve_.rowwise().sum();
-    if (!options_.per_target) comm_.sum(numbers(mean));
+    if (!options_.per_target) {
+      comm_.sum(numbers(mean));
+      comm_.broadcast(numbers(mean));
+    }
     for (Index v = 0; v < targets; ++v) {
       fit.alpha[v] =
           choose_alpha(options_.per_target ? VectorD(curve_.col(v)) : mean, options_.alphas, Better::higher);
