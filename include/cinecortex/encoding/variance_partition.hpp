@@ -44,7 +44,8 @@ struct VariancePartition {
 /// by one number, such that all have the same total variance in the fit, and columns a variance of 1 on average.
 /// Alphas are compared by the mean R² over the folds, each predicted by the fit to all others, as `kfold:K`.
 /// Statistics alone are needed: a set is a sub-block. Ranks decompose different folds at the same time.
-/// Memory per rank: 8 (F + 2) p² for the statistics of F folds, and about 64 p² while the largest set is fitted.
+/// Memory per rank: 8 (F + 2) p (p + t) for the statistics of F folds, t this rank's targets, and about 64 p² + 52 p t
+/// while the largest set is fitted.
 /// @param folds     statistics of the rows to fit on, in two groups or more that have rows
 /// @param held_out  of rows that nothing is fitted on, about the same shifts
 /// @param spaces    columns of each space: side by side, at least two, none empty
