@@ -26,10 +26,6 @@ MPI_Datatype mpi_type<double>() {
   return MPI_DOUBLE;
 }
 template <>
-MPI_Datatype mpi_type<float>() {
-  return MPI_FLOAT;
-}
-template <>
 MPI_Datatype mpi_type<std::int64_t>() {
   return MPI_INT64_T;
 }
@@ -138,9 +134,6 @@ void Communicator::broadcast(std::string& text, int root) const {
 }
 
 void Communicator::sum(std::span<double> values) const {
-  reduce_all(comm_, values, MPI_SUM);
-}
-void Communicator::sum(std::span<float> values) const {
   reduce_all(comm_, values, MPI_SUM);
 }
 void Communicator::sum(std::span<std::int64_t> values) const {

@@ -15,10 +15,6 @@ int available_cores() {
   return std::max(1, CPU_COUNT(&set));
 }
 
-int threads_per_rank(int cores_per_node, int ranks_on_node) {
-  return std::max(1, cores_per_node / std::max(1, ranks_on_node));
-}
-
 void set_openmp_threads(int threads) {
   omp_set_num_threads(threads);
 }

@@ -85,7 +85,6 @@ class KeptStatistics final : public encoding::RidgeSums {
   bool alike(const Readers& readers, bool single) const;
   StatisticsContent content_to_write(bool single) const;
 
-  std::vector<Index> folds_of_runs(const std::vector<Index>& fold_of) const;
   Sums sums(const std::vector<Index>& fold_of_run, Index folds, Range targets,
             encoding::LaggedStatistics::Wanted wanted);
   Sums read(const std::vector<Index>& fold_of_group, Index folds, Range targets, bool gram) const;

@@ -57,7 +57,6 @@ class Communicator {
   void broadcast(std::span<T> values, int root = 0) const;  ///< same size on every rank
   void broadcast(std::string& text, int root = 0) const;    ///< any size
   void sum(std::span<double> values) const;                 ///< in place, result on every rank
-  void sum(std::span<float> values) const;
   void sum(std::span<std::int64_t> values) const;
   double sum(double value) const;
   std::int64_t sum(std::int64_t value) const;

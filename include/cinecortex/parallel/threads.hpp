@@ -7,10 +7,6 @@ namespace cinecortex::parallel {
 
 int available_cores();  ///< cores this process may run on (affinity mask), before any rank binding is narrowed
 
-/// Threads a rank should use, so that ranks × threads never exceeds the node's cores.
-/// @param cores_per_node  available_cores(), or the sum over differently bound ranks
-int threads_per_rank(int cores_per_node, int ranks_on_node);
-
 void set_openmp_threads(int threads);
 int openmp_threads();  ///< of a parallel region that starts now
 
