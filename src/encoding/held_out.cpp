@@ -181,7 +181,7 @@ std::optional<HeldOut> score(const HeldOutRows& rows, const Projected& some,
   const VectorD power = values.cwiseProduct(some.squared.rowwise().sum());
   const AlphaFamily family(values, alphas, power.cwiseSqrt(), column_weights(inverses, power), ranges);
 
-  HeldOut result{MatrixD::Zero(count, targets), MatrixD::Zero(count, targets), MatrixD::Zero(count, targets)};
+  HeldOut result{MatrixD::Zero(count, targets), MatrixD::Zero(count, targets)};
   const MatrixD fitted = fitted_squares(inverses, values, some.squared);
   result.products = sufficient_terms(family, values, fitted, some.squared, tolerance<Scalar>, result.error);
   const Terms terms = predict_terms<Scalar>(rows, family, result.products, some);
@@ -204,7 +204,6 @@ std::optional<HeldOut> score(const HeldOutRows& rows, const Projected& some,
       const double size = std::sqrt(truth) * std::sqrt(variation[v]);
       result.r(a, v) = size > 0 ? std::clamp(covariance[v] / size, -1.0, 1.0) : 0.0;
       result.r2(a, v) = truth > 0 ? 1.0 - sse / truth : (sse > 0 ? 0.0 : 1.0);
-      result.mse(a, v) = sse / n;
     }
   }
   return result;
@@ -223,7 +222,7 @@ HeldOut held_out(const RidgeAxes& axes, const TrainOf& train, const Statistics& 
   const auto count = static_cast<Index>(alphas.size());
   const Index targets = test.targets();
   const HeldOutRows rows(axes, test, targets, products);
-  HeldOut all{MatrixD(count, targets), MatrixD(count, targets), MatrixD(count, targets)};
+  HeldOut all{MatrixD(count, targets), MatrixD(count, targets)};
   const auto ranges = rows.ranges(alphas, rows.single() ? tolerance<float> : tolerance<double>);
   std::mutex one_at_a_time;
   for_each_tile(targets, [&](Range some) {
@@ -234,7 +233,6 @@ HeldOut held_out(const RidgeAxes& axes, const TrainOf& train, const Statistics& 
     const std::lock_guard lock(one_at_a_time);
     all.r.middleCols(some.begin, some.size()) = result->r;
     all.r2.middleCols(some.begin, some.size()) = result->r2;
-    all.mse.middleCols(some.begin, some.size()) = result->mse;
     all.error = std::max(all.error, result->error);
     all.products = std::max(all.products, result->products);
   });

@@ -392,8 +392,6 @@ void compare_held_out(Index columns, Index targets, Index test_rows, Products pr
           centred.col(v).dot(centred_y.col(v)) / (centred.col(v).norm() * centred_y.col(v).norm());
       EXPECT_NEAR(got.r(static_cast<Index>(a), v), r, tolerance) << alphas[a];
       EXPECT_NEAR(got.r2(static_cast<Index>(a), v), 1 - sse / centred_y.col(v).squaredNorm(), tolerance);
-      EXPECT_NEAR(got.mse(static_cast<Index>(a), v), sse / static_cast<double>(test_rows),
-                  tolerance * std::max(1.0, sse));
     }
   }
 }

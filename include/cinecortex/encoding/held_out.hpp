@@ -32,7 +32,6 @@ class RidgeAxes {
 struct HeldOut {
   MatrixD r;           ///< [A, t] Pearson r; 0 where truth or prediction is constant
   MatrixD r2;          ///< [A, t] 1 - SSE/‖y - mean(y)‖², predictions with the fit's intercept
-  MatrixD mse;         ///< [A, t] SSE / rows
   double error = 0;    ///< bound of the low-rank family's relative error in ŷ (mathematics §3), all alphas
   Index products = 0;  ///< most products with the held-out Gram matrix that a target needed, at most A
 };
