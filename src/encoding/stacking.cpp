@@ -224,23 +224,6 @@ std::vector<std::string> stacking_methods() {
   return {"simplex", "ridge", "ols", "nnls", "mean", "best"};
 }
 
-VectorD simplex_weights(const MatrixD& p, const std::vector<bool>& left_out) {
-  if (p.rows() != p.cols() || (!left_out.empty() && static_cast<Index>(left_out.size()) != p.rows())) {
-    throw Error(fmt::format("internal: simplex weights of P [{}, {}] with {} marks", p.rows(), p.cols(),
-                            left_out.size()));
-  }
-  if (!p.allFinite()) throw NumericalError("stacking: the models' error products are not finite");
-  std::vector<Index> missing;
-  for (std::size_t k = 0; k < left_out.size(); ++k) {
-    if (left_out[k]) missing.push_back(static_cast<Index>(k));
-  }
-  const Models kept = present(missing, p.rows());
-  if (kept.empty()) throw InputError("stacking: every model is left out; at least one is needed");
-  VectorD weights = VectorD::Zero(p.rows());
-  weights(kept) = minimise_on_simplex(p(kept, kept));
-  return weights;
-}
-
 StackFit fit_stack(const StackData& data, const std::string& method_name,
                    const std::vector<std::vector<Index>>& without, const parallel::Communicator& comm) {
   const Method method = parse_method(method_name);

@@ -3,6 +3,7 @@
 #include <Eigen/QR>
 #include <random>
 
+#include "../../src/encoding/nonnegative_qp.hpp"
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/encoding/ridge.hpp"
 #include "cinecortex/encoding/stacking.hpp"
@@ -97,7 +98,7 @@ MatrixD plain_simplex(const Data& data, const std::vector<bool>& keep) {
       p += error * error.transpose();
       rows += 1;
     }
-    weights.col(v) = simplex_weights(p / rows);
+    weights.col(v) = minimise_on_simplex(p / rows);
   }
   return weights;
 }

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <random>
 
+#include "../../src/encoding/nonnegative_qp.hpp"
 #include "cinecortex/core/error.hpp"
 #include "text_matrices.hpp"
 
@@ -45,7 +47,7 @@ TEST(SimplexWeights, AreOptimalForRandomModels) {
   for (Index models = 1; models <= 8; ++models) {
     for (int repeat = 0; repeat < 200; ++repeat) {
       const MatrixD p = products(random_errors(3 * models, models, engine));
-      expect_optimal(p, simplex_weights(p));
+      expect_optimal(p, minimise_on_simplex(p));
     }
   }
 }
@@ -58,17 +60,16 @@ TEST(SimplexWeights, AreOptimalAndShareEquallyForDuplicates) {
       errors.col(models - 1) = errors.col(0);
       if (models > 4) errors.col(2) = errors.col(0);
       const MatrixD p = products(errors);
-      const VectorD w = simplex_weights(p);
+      const VectorD w = minimise_on_simplex(p);
       expect_optimal(p, w);
       EXPECT_NEAR(w[0], w[models - 1], 1e-9);
       if (models > 4) {
         EXPECT_NEAR(w[0], w[2], 1e-9);
       }
       // Together the copies weigh what the one model weighs without them.
-      std::vector<bool> left_out(static_cast<std::size_t>(models), false);
-      left_out.back() = true;
-      const VectorD without = simplex_weights(p, left_out);
-      EXPECT_NEAR(w.dot(p * w), without.dot(p * without), 1e-10 * p.cwiseAbs().maxCoeff());
+      const MatrixD fewer = p.topLeftCorner(models - 1, models - 1);
+      const VectorD without = minimise_on_simplex(fewer);
+      EXPECT_NEAR(w.dot(p * w), without.dot(fewer * without), 1e-10 * p.cwiseAbs().maxCoeff());
     }
   }
 }
@@ -78,7 +79,7 @@ TEST(SimplexWeights, AreOptimalWithFewerRowsThanModels) {
   for (Index models = 2; models <= 8; ++models) {
     for (int repeat = 0; repeat < 200; ++repeat) {
       const MatrixD p = products(random_errors(1 + repeat % models, models, engine));
-      expect_optimal(p, simplex_weights(p));
+      expect_optimal(p, minimise_on_simplex(p));
     }
   }
 }
@@ -90,7 +91,7 @@ TEST(SimplexWeights, AreOptimalWhereScalesDiffer) {
     errors.col(1) *= 1e6;  // a broken model
     errors.col(3) *= 1e-3;
     const MatrixD p = products(errors);
-    const VectorD w = simplex_weights(p);
+    const VectorD w = minimise_on_simplex(p);
     expect_optimal(p, w);
     // The broken model must not blur the others: each is stationary relative to its own errors.
     const VectorD own_size = p.cwiseAbs() * w;
@@ -105,21 +106,27 @@ TEST(SimplexWeights, AreOptimalWhereScalesDiffer) {
 }
 
 TEST(SimplexWeights, ShareEquallyAmongEqualsAndPerfectModels) {
-  EXPECT_LT((simplex_weights(MatrixD::Ones(4, 4)) - VectorD::Constant(4, 0.25)).norm(), 1e-14);
-  EXPECT_LT((simplex_weights(MatrixD::Identity(5, 5)) - VectorD::Constant(5, 0.2)).norm(), 1e-14);
-  EXPECT_LT((simplex_weights(MatrixD::Zero(3, 3)) - VectorD::Constant(3, 1.0 / 3)).norm(), 1e-14);
+  EXPECT_LT((minimise_on_simplex(MatrixD::Ones(4, 4)) - VectorD::Constant(4, 0.25)).norm(), 1e-14);
+  EXPECT_LT((minimise_on_simplex(MatrixD::Identity(5, 5)) - VectorD::Constant(5, 0.2)).norm(), 1e-14);
+  EXPECT_LT((minimise_on_simplex(MatrixD::Zero(3, 3)) - VectorD::Constant(3, 1.0 / 3)).norm(), 1e-14);
   MatrixD p = MatrixD::Zero(3, 3);
   p(1, 1) = 2.0;  // two models without error
-  EXPECT_LT((simplex_weights(p) - VectorD{{0.5, 0.0, 0.5}}).norm(), 1e-12);
+  EXPECT_LT((minimise_on_simplex(p) - VectorD{{0.5, 0.0, 0.5}}).norm(), 1e-12);
 }
 
-TEST(SimplexWeights, LeaveModelsOut) {
+TEST(SimplexWeights, OfUnrelatedModelsAreInverseToTheirErrors) {
   const MatrixD p = VectorD{{1.0, 2.0, 4.0}}.asDiagonal();
-  EXPECT_LT((simplex_weights(p, {true, false, false}) - VectorD{{0.0, 2.0 / 3, 1.0 / 3}}).norm(), 1e-14);
-  EXPECT_EQ(simplex_weights(p, {true, true, false}), (VectorD{{0.0, 0.0, 1.0}}));
-  EXPECT_THROW(simplex_weights(p, {true, true, true}), InputError);
-  EXPECT_THROW(simplex_weights(p, {true}), Error);
-  EXPECT_THROW(simplex_weights(p * NAN), NumericalError);
+  EXPECT_LT((minimise_on_simplex(p) - VectorD{{4.0, 2.0, 1.0}} / 7).norm(), 1e-14);
+  EXPECT_LT((minimise_on_simplex(p.bottomRightCorner(2, 2)) - VectorD{{2.0 / 3, 1.0 / 3}}).norm(), 1e-14);
+  EXPECT_EQ(minimise_on_simplex(p.bottomRightCorner(1, 1)), VectorD::Ones(1));
+}
+
+TEST(SimplexWeights, AreNotMadeOfWhatIsNotFinite) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  EXPECT_THROW(minimise_on_simplex(VectorD{{1.0, infinity}}.asDiagonal().toDenseMatrix()), NumericalError);
+  MatrixD p = MatrixD::Identity(3, 3);
+  p(0, 2) = p(2, 0) = NAN;
+  EXPECT_THROW(minimise_on_simplex(p), NumericalError);
 }
 
 TEST(SimplexWeights, EqualAPlainQuadraticProgram) {
@@ -128,7 +135,7 @@ TEST(SimplexWeights, EqualAPlainQuadraticProgram) {
   for (const auto& [name, p] : fixture) {
     if (name.front() != 'p') continue;
     const MatrixD& expected = fixture.at("w" + name.substr(1));
-    EXPECT_LT((simplex_weights(p).transpose() - expected).cwiseAbs().maxCoeff(), 1e-8) << name;
+    EXPECT_LT((minimise_on_simplex(p).transpose() - expected).cwiseAbs().maxCoeff(), 1e-8) << name;
     ++cases;
   }
   EXPECT_EQ(cases, 21);

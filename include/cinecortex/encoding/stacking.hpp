@@ -16,13 +16,6 @@ namespace cinecortex::encoding {
 /// - mean: equal weights    - best: the one model of least mean squared error (the first of equals)
 std::vector<std::string> stacking_methods();
 
-/// Minimises ½ wᵀPw subject to w ≥ 0, Σw = 1; ends on the exact KKT point (stationarity and feasibility 1e-10
-/// relative to the largest entry, checked). Of several minimisers the one of least norm, so equal models
-/// share their weight equally. `left_out[k]` keeps model k at 0.
-/// @param p  [K, K] symmetric positive semi-definite, such as the uncentred mean of e_i e_j
-/// @throws InputError if every model is left out; NumericalError if P is not finite.   Collective: no.
-VectorD simplex_weights(const MatrixD& p, const std::vector<bool>& left_out = {});
-
 /// Reads base predictions: for block b the K predictions and the truth of the same rows and targets.
 class StackData {
  public:
