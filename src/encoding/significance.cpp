@@ -123,10 +123,7 @@ BlockPermutations::BlockPermutations(const std::vector<Index>& run_rows, const S
     rows_ += blocks_[block].size();
   }
   for (auto& [length, members] : by_length) {
-    if (members.size() < 2) {
-      fixed_rows_ += length;
-      continue;
-    }
+    if (members.size() < 2) continue;
     distinct_ *= std::tgamma(static_cast<double>(members.size()) + 1);
     classes_.push_back(std::move(members));
   }

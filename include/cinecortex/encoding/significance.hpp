@@ -30,7 +30,6 @@ class BlockPermutations {
 
   Index rows() const noexcept { return rows_; }
   const std::vector<Range>& blocks() const noexcept { return blocks_; }
-  Index fixed_rows() const noexcept { return fixed_rows_; }  ///< in blocks that never move
   double distinct() const noexcept {
     return distinct_;
   }  ///< how many permutations there are; may be infinite
@@ -49,7 +48,7 @@ class BlockPermutations {
   SignificanceOptions options_;
   std::vector<Range> blocks_;
   std::vector<std::vector<Index>> classes_;  ///< blocks of equal length, two or more
-  Index rows_ = 0, fixed_rows_ = 0;
+  Index rows_ = 0;
   double distinct_ = 1;
 };
 
