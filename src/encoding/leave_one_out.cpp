@@ -200,19 +200,6 @@ class RowPass {
   Index count_ = 0;
 };
 
-template <class Scalar>
-Matrix<Scalar> centred_responses(const RidgeProblem& problem, Index block, const VectorD& mean) {
-  const Range targets = problem.grid().targets_local();
-  Matrix<Scalar> y;
-  if constexpr (std::is_same_v<Scalar, float>) {
-    y = problem.y().read_single(block, targets);
-  } else {
-    y = problem.y().read(block, targets);
-  }
-  subtract_from_rows(y, mean);
-  return y;
-}
-
 std::vector<Index> hard_rows_of(const Leverages& leverages, Range rows) {
   std::vector<Index> hard;
   for (Index row = rows.begin; row < rows.end; ++row) {
@@ -229,7 +216,7 @@ MatrixD sum_rows(const RidgeProblem& problem, const SpectralForm& form, const Le
   std::optional<LeaveOneOut> exact;  // a copy of the projection, so only where it is needed
   if (weights.hard_rows > 0) exact.emplace(form.values(), projection, alphas, problem.rows());
   stream_ahead(
-      problem, [&](Index block) { return centred_responses<Scalar>(problem, block, mean_y); },
+      problem, [&](Index block) { return problem.centred_y<Scalar>(block, mean_y); },
       [&](Index block, const Matrix<Scalar>& y) {
         const Range rows{problem.first_row(block), problem.first_row(block + 1)};
         const auto hard = hard_rows_of(leverages, rows);

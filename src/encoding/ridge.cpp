@@ -85,9 +85,9 @@ MatrixD left_out_group_errors(const RidgeProblem& problem, const SpectralForm& f
   const bool single = form.single_precision() && problem.y().single_precision();
   problem.stream([&](Index block) {
     if (single &&
-        left_out.add_single(form.left_vectors_single(block), problem.centred_y_single(block, mean_y)))
+        left_out.add_single(form.left_vectors_single(block), problem.centred_y<float>(block, mean_y)))
       return;
-    left_out.add(form.left_vectors(block), problem.centred_y(block, mean_y));
+    left_out.add(form.left_vectors(block), problem.centred_y<double>(block, mean_y));
   });
   MatrixD errors = std::move(left_out.sums());
   problem.grid().run_axis().sum(numbers(errors));

@@ -57,13 +57,15 @@ std::vector<Index> RidgeProblem::blocks_with_rows_local() const {
   return blocks;
 }
 
-MatrixD RidgeProblem::centred_y(Index block, const VectorD& mean) const {
+template <>
+MatrixD RidgeProblem::centred_y<double>(Index block, const VectorD& mean) const {
   MatrixD values = y_.read(block, grid_.targets_local());
-  values.rowwise() -= mean.transpose();
+  subtract_from_rows(values, mean);
   return values;
 }
 
-MatrixF RidgeProblem::centred_y_single(Index block, const VectorD& mean) const {
+template <>
+MatrixF RidgeProblem::centred_y<float>(Index block, const VectorD& mean) const {
   MatrixF values = y_.read_single(block, grid_.targets_local());
   subtract_from_rows(values, mean);
   return values;

@@ -46,8 +46,8 @@ class RidgeProblem {
   }
 
   /// A block's responses for this rank's grid column, minus `mean` [t_col].   Collective: no.
-  MatrixD centred_y(Index block, const VectorD& mean) const;
-  MatrixF centred_y_single(Index block, const VectorD& mean) const;
+  template <class Scalar>
+  Matrix<Scalar> centred_y(Index block, const VectorD& mean) const;
   MatrixD centred_x(Index block, const VectorD& mean) const;
 
  private:

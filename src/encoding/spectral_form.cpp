@@ -164,7 +164,7 @@ ProjectedTargets DualForm::project(const RidgeProblem& problem) const {
   VectorD sum = VectorD::Zero(targets), squares = VectorD::Zero(targets);
   MatrixD projection = MatrixD::Zero(rank(), targets);
   problem.stream([&](Index block) {
-    const MatrixD y = problem.centred_y(block, shift);
+    const MatrixD y = problem.centred_y<double>(block, shift);
     gemm(true, false, 1.0, left_vectors(block), y, 1.0, projection);
     sum += y.colwise().sum().transpose();
     squares += y.colwise().squaredNorm().transpose();
