@@ -8,18 +8,11 @@
 #include <map>
 #include <numeric>
 
+#include "any_processor.hpp"
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/linalg/counter_random.hpp"
 #include "cinecortex/parallel/threads.hpp"
-
-// The inner loop is compiled for several generations of processors; the one at hand is chosen at start-up.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define CINECORTEX_FOR_EVERY_PROCESSOR \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define CINECORTEX_FOR_EVERY_PROCESSOR
-#endif
 
 namespace cinecortex::encoding {
 namespace {
@@ -48,9 +41,8 @@ struct alignas(lanes * sizeof(float)) Row {
 using Lanes = float __attribute__((vector_size(sizeof(Row)), may_alias));
 
 /// Adds up truth × prediction, both [rows, lanes], over the places, the truth in `together` orders.
-CINECORTEX_FOR_EVERY_PROCESSOR
-void add_products(const Row* truth, const Row* prediction, const Place* places, Index count,
-                  const Index* const* origins, double* sums) {
+CINECORTEX_ANY_PROCESSOR void add_products(const Row* truth, const Row* prediction, const Place* places,
+                                           Index count, const Index* const* origins, double* sums) {
   static_assert(together == 4);
   const auto* all_y = reinterpret_cast<const Lanes*>(truth);
   const auto* all_p = reinterpret_cast<const Lanes*>(prediction);
