@@ -73,8 +73,11 @@ TEST(RidgeBlocks, SomeTargetsAtATimeGiveTheSame) {
       for (const bool per_target : {true, false}) {
         RidgeOptions options{.alphas = some_alphas, .criterion = criterion, .per_target = per_target};
         const auto whole = fit_ridge(x, y, options, Communicator::world().split(comm.rank(), 0));
-        Index next = 0;
+        Index next = 0, parts = 0;
+        std::int64_t targets = 0;
         fit_ridge(x, y, options, {.targets_at_once = 8}, comm, [&](const RidgeFit& part) {
+          ++parts;
+          targets += part.targets_local.size();
           EXPECT_GE(part.targets_local.begin, next);
           next = part.targets_local.end;
           EXPECT_EQ(part.targets_global, 23);
@@ -85,6 +88,8 @@ TEST(RidgeBlocks, SomeTargetsAtATimeGiveTheSame) {
             EXPECT_LT(relative_norm(part.cv.col(v), whole.cv.col(global)), 1e-7);
           }
         });
+        EXPECT_EQ(parts, 3) << criterion;
+        EXPECT_EQ(comm.sum(targets), 23) << criterion;
       }
     }
   }
