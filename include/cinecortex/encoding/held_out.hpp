@@ -28,7 +28,7 @@ class RidgeAxes {
 };
 
 /// How well ridge fits predict rows that they have not seen: everything from those rows' statistics.
-/// With β of an alpha: Σŷ² = βᵀGβ, Σŷy = βᵀC about the held-out means. Source: mathematics §5.
+/// With β of an alpha: Σŷ² = βᵀGβ, Σŷy = βᵀC about the held-out means. Source: mathematics §4.
 struct HeldOut {
   MatrixD r;           ///< [A, t] Pearson r; 0 where truth or prediction is constant
   MatrixD r2;          ///< [A, t] 1 - SSE/‖y - mean(y)‖², predictions with the fit's intercept

@@ -46,7 +46,7 @@ struct SweepScore {
 /// @throws InputError if fewer than two groups have rows for a point, or a fold leaves fewer than two rows to fit;
 ///         StageError if a decomposition fails.
 /// Collective: over comm; the result does not depend on the number of ranks beyond rounding.
-/// Source: mathematics §1, §2, §5.
+/// Source: mathematics §1, §2, §4–6.
 std::vector<SweepScore> sweep(const std::vector<LaggedStatistics>& groups,
                               const std::vector<SweepPoint>& points, const SweepOptions& options,
                               const parallel::Communicator& comm,

@@ -38,7 +38,7 @@ struct LeadingPairs {
 /// random but a function of (seed, row, column), so the result does not depend on the number of ranks beyond
 /// rounding. Where the basis would fill the space S is formed and decomposed instead.
 /// Memory a rank, in numbers: (basis + block) · n / ranks for the basis, k n for the result, 2 basis² and, on
-/// rank 0, 4 basis² more; n² where S is formed.
+/// rank 0, 4 basis² more; 8 n² where S is formed, most of it in its decomposition.
 /// Bound by the product and, from some hundred vectors on, by gemm: 8 n · basis operations a vector.
 /// Collective: over comm.
 LeadingPairs leading_eigenpairs(Index n, const SymmetricProduct& product, const LeadingOptions& options,

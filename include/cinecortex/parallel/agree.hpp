@@ -8,8 +8,8 @@
 
 namespace cinecortex::parallel {
 
-/// If `failure` is set on any rank, every rank throws the failure of the lowest such rank: InputError and
-/// Interrupted keep their kind, anything else becomes StageError{rank, count, what}.
+/// If `failure` is set on any rank, every rank throws the gravest one, of equals the lowest rank's. InputError goes
+/// before StageError{rank, count, what}, which anything else becomes, and that before Interrupted.
 /// Collective: over comm.
 void agree_on_failure(const Communicator& comm, std::exception_ptr failure);
 
