@@ -183,9 +183,13 @@ std::optional<HeldOut> score(const HeldOutRows& rows, const Projected& some,
 
   HeldOut result{MatrixD::Zero(count, targets), MatrixD::Zero(count, targets)};
   const MatrixD fitted = fitted_squares(inverses, values, some.squared);
-  result.products = sufficient_terms(family, values, fitted, some.squared, tolerance<Scalar>, result.error);
-  const Terms terms = predict_terms<Scalar>(rows, family, result.products, some);
-  const MatrixD coefficients = family.coefficients(result.products);
+  const Index sufficient =
+      sufficient_terms(family, values, fitted, some.squared, tolerance<Scalar>, result.error);
+  for (const auto& part : family.by_range(sufficient)) {
+    result.products += static_cast<double>(std::ssize(part.terms)) * rows.share_of(part.directions);
+  }
+  const Terms terms = predict_terms<Scalar>(rows, family, sufficient, some);
+  const MatrixD coefficients = family.coefficients(sufficient);
 
   constexpr double least_share = 0.04;
   const auto n = static_cast<double>(rows.test().rows);

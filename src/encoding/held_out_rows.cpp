@@ -152,6 +152,14 @@ MatrixD HeldOutRows::half_gram_times(Range some, const MatrixD& b) const {
   return whole_->times(some, b);
 }
 
+double HeldOutRows::share_of(Range some) const {
+  const auto of_all = [&](Index directions) {
+    const double part = static_cast<double>(directions) / static_cast<double>(axes_.rank());
+    return part * part;
+  };
+  return of_all(some.end) - of_all(some.begin);
+}
+
 MatrixD HeldOutRows::half_gram_times_few(const MatrixD& b) const {
   const VectorD inverse_sizes = axes_.values().cwiseSqrt().cwiseInverse();
   const MatrixD weights =

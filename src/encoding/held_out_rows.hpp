@@ -51,6 +51,8 @@ class HeldOutRows {
   /// @pre `some` is one of the ranges.   From any thread.
   MatrixF half_gram_times(Range some, const MatrixF& b) const { return single_->times(some, b); }
   MatrixD half_gram_times(Range some, const MatrixD& b) const;
+  /// What such a product takes of one with all directions.
+  double share_of(Range some) const;
 
  private:
   MatrixD half_gram_times_few(const MatrixD& b) const;

@@ -379,7 +379,8 @@ void compare_held_out(Index columns, Index targets, Index test_rows, Products pr
   const auto got = scores_from_statistics(
       x.topRows(n), y.topRows(n), statistics_of(x.bottomRows(test_rows), y.bottomRows(test_rows), -0.5),
       alphas, products);
-  EXPECT_LE(got.products, static_cast<Index>(alphas.size()));
+  EXPECT_GT(got.products, 0);
+  EXPECT_LE(got.products, static_cast<double>(std::min(columns, std::ssize(alphas))) * (1 + 1e-12));
   const MatrixD test_y = y.bottomRows(test_rows);
   const MatrixD centred_y = test_y.rowwise() - test_y.colwise().mean();
   for (std::size_t a = 0; a < alphas.size(); ++a) {
@@ -434,13 +435,17 @@ void expect_ranges_to_cover(Index rank, double power, const std::vector<double>&
                         .sum_x = VectorD::Zero(rank),
                         .gram = MatrixD::Identity(rank, rank)};
   const RidgeAxes axes(fit, pairs);
+  const HeldOutRows rows(axes, test, 10 * rank, Products::whole);
   Index end = 0;
-  for (const Range range : HeldOutRows(axes, test, 10 * rank, Products::whole).ranges(alphas, 1e-7)) {
+  double shares = 0;
+  for (const Range range : rows.ranges(alphas, 1e-7)) {
     EXPECT_EQ(range.begin, end) << rank;
     EXPECT_LT(range.begin, range.end) << rank;
     end = range.end;
+    shares += rows.share_of(range);
   }
   EXPECT_EQ(end, rank);
+  EXPECT_NEAR(shares, 1.0, 1e-12);
 }
 
 TEST(HeldOut, RangesOfDirectionsCoverAllAndNoMore) {

@@ -30,10 +30,12 @@ class RidgeAxes {
 /// How well ridge fits predict rows that they have not seen: everything from those rows' statistics.
 /// With β of an alpha: Σŷ² = βᵀGβ, Σŷy = βᵀC about the held-out means. Source: mathematics §4.
 struct HeldOut {
-  MatrixD r;           ///< [A, t] Pearson r; 0 where truth or prediction is constant
-  MatrixD r2;          ///< [A, t] 1 - SSE/‖y - mean(y)‖², predictions with the fit's intercept
-  double error = 0;    ///< bound of the low-rank family's relative error in ŷ (mathematics §3), all alphas
-  Index products = 0;  ///< most products with the held-out Gram matrix that a target needed, at most A
+  MatrixD r;         ///< [A, t] Pearson r; 0 where truth or prediction is constant
+  MatrixD r2;        ///< [A, t] 1 - SSE/‖y - mean(y)‖², predictions with the fit's intercept
+  double error = 0;  ///< bound of the low-rank family's relative error in ŷ (mathematics §3), all alphas
+  /// What multiplying the terms by the held-out Gram matrix amounts to, in multiplications of all directions: of the
+  /// targets that needed most, at most A.
+  double products = 0;
 };
 
 /// How the family's terms are multiplied with the held-out Gram matrix.
