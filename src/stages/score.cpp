@@ -45,7 +45,9 @@ class SubjectScorer {
     std::optional<encoding::BlockPermutations> permutations;
     if (config_.experiment.significance.permutations > 0) {
       permutations.emplace(run_rows, config_.experiment.significance);
-      if (model == stacked_model) warn_if_few(*permutations, group);
+      if (model == stacked_model && comm_.root() && permutations->few()) {
+        warn_of_few(*permutations, config_.experiment.significance, name() + ", " + group, "score.block_tr");
+      }
     }
     const auto local = parallel::agree(comm_, [&] { return score_locally(scored, permutations); });
     const Index constant = comm_.sum(std::int64_t{local.constant});
@@ -142,17 +144,6 @@ class SubjectScorer {
       }
     }
     return score;
-  }
-
-  void warn_if_few(const encoding::BlockPermutations& permutations, const std::string& group) const {
-    const auto& options = config_.experiment.significance;
-    if (!comm_.root() || permutations.distinct() > static_cast<double>(options.permutations)) return;
-    log::warn(
-        "{}, {}: {} rows in blocks of {} TRs can be permuted in {:.0f} ways only, so p is at least {:.2g} or "
-        "so "
-        "(score.block_tr)",
-        name(), group, permutations.rows(), options.block_tr, permutations.distinct(),
-        1 / permutations.distinct());
   }
 
   static std::string prefix(const std::string& model) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "cinecortex/core/log.hpp"
 #include "cinecortex/encoding/scores.hpp"
 
 namespace cinecortex::stages {
@@ -153,6 +154,16 @@ std::string Scoreboard::table() const {
   std::string text;
   for (const auto& group : groups()) text += GroupTable(*this, group).text() + '\n';
   return text;
+}
+
+void warn_of_few(const encoding::BlockPermutations& permutations,
+                 const encoding::SignificanceOptions& significance, const std::string& scored,
+                 const std::string& setting) {
+  log::warn(
+      "{}: {} rows in blocks of {} TRs can be permuted in {:.0f} ways only, so p is at least {:.2g} or so "
+      "({})",
+      scored, permutations.rows(), significance.block_tr, permutations.distinct(),
+      1 / permutations.distinct(), setting);
 }
 
 }  // namespace cinecortex::stages

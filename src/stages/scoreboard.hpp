@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cinecortex/core/types.hpp"
+#include "cinecortex/encoding/significance.hpp"
 
 namespace cinecortex::stages {
 
@@ -45,5 +46,11 @@ class Scoreboard {
  private:
   std::vector<Score> scores_;
 };
+
+/// Warns that these permutations are few, so that p cannot get small. For rank 0.   Collective: no.
+/// @param scored  what is scored   @param setting  where the length of blocks is set
+void warn_of_few(const encoding::BlockPermutations& permutations,
+                 const encoding::SignificanceOptions& significance, const std::string& scored,
+                 const std::string& setting);
 
 }  // namespace cinecortex::stages

@@ -33,6 +33,8 @@ class BlockPermutations {
   double distinct() const noexcept {
     return distinct_;
   }  ///< how many permutations there are; may be infinite
+  /// Whether there are no more than are drawn.
+  bool few() const noexcept { return distinct_ <= static_cast<double>(options_.permutations); }
 
   /// For each block the one whose rows take its place.
   std::vector<Index> order(Index permutation) const;

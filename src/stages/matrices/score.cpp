@@ -72,6 +72,23 @@ std::vector<Part> parts_of(const Inputs& inputs, const encoding::SignificanceOpt
   return parts;
 }
 
+/// One line for all parts that have few permutations, as many short runs do.   Collective: no.
+void warn_of_few_permutations(const std::vector<Part>& parts,
+                              const encoding::SignificanceOptions& significance) {
+  const Part* fewest = nullptr;
+  Index others = -1;
+  for (const auto& part : parts) {
+    if (!part.permutations || !part.permutations->few()) continue;
+    ++others;
+    if (!fewest || part.permutations->distinct() < fewest->permutations->distinct()) fewest = &part;
+  }
+  if (!fewest) return;
+  warn_of_few(
+      *fewest->permutations, significance,
+      fmt::format("rows of {}{}", fewest->name, others > 0 ? fmt::format(" (and {} like them)", others) : ""),
+      "--block-tr");
+}
+
 /// Scores of some targets, with all their rows in memory at once.   Collective: no.
 void correlate(const Inputs& inputs, const std::vector<Part>& parts, Range targets, Range place,
                std::vector<Score>& scores) {
@@ -110,6 +127,7 @@ std::vector<Score> correlate(const Inputs& inputs, const encoding::SignificanceO
                              const parallel::Communicator& comm) {
   constexpr Index at_once_bytes = Index{64} << 20;
   const auto parts = parts_of(inputs, significance);
+  if (comm.root()) warn_of_few_permutations(parts, significance);
   const Range local = partition(inputs.y.columns(), comm.size(), comm.rank());
   std::vector<Score> scores;
   for (const auto& part : parts) {

@@ -1,0 +1,69 @@
+// What the verbs on matrices warn of, once, and only where it applies.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "cinecortex/io/npy.hpp"
+#include "program.hpp"
+#include "temp_folder.hpp"
+
+namespace cinecortex::testing {
+namespace {
+
+class MatrixWarnings : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::srand(3);
+    write("y", MatrixD::Random(40, 3));
+  }
+  std::string path(const std::string& name) { return (folder_ / (name + ".npy")).string(); }
+  void write(const std::string& name, const MatrixD& values) { io::write_npy(path(name), values); }
+  std::string output(const std::string& name) { return (folder_ / (name + ".h5")).string(); }
+  /// The lines of warnings, with one rank and with two, which must say the same.
+  std::string warnings(const Arguments& arguments) {
+    std::string text[2];
+    for (const int several : {0, 1}) {
+      auto all = arguments;
+      all.insert(all.end(), {"--log-level", "warning", "--force"});
+      const auto result = run_program(all, 2 * several);
+      EXPECT_EQ(result.code, 0) << result.err;
+      text[several] = result.err;
+    }
+    EXPECT_EQ(text[0].empty(), text[1].empty()) << text[0] << text[1];
+    return text[0];
+  }
+  TempFolder folder_;
+};
+
+std::ptrdiff_t lines(const std::string& text) {
+  return std::count(text.begin(), text.end(), '\n');
+}
+
+void expect_warning(const std::string& text, const std::vector<std::string>& words) {
+  EXPECT_EQ(lines(text), 1) << text;
+  for (const auto& word : words) EXPECT_NE(text.find(word), std::string::npos) << word << " in: " << text;
+}
+
+TEST_F(MatrixWarnings, FewPermutations) {
+  write("p", MatrixD::Random(40, 3));
+  const Arguments score{"score", "--y", path("y"), "--prediction", path("p"), "--block-tr"};
+  const auto in_blocks_of = [&](const char* block_tr, const Arguments& more = {}) {
+    auto arguments = score;
+    arguments.push_back(block_tr);
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return warnings(arguments);
+  };
+  EXPECT_EQ(in_blocks_of("4"), "");
+  expect_warning(in_blocks_of("20"),
+                 {"rows of", "blocks of 20 TRs", "2 ways", "p is at least 0.5", "--block-tr"});
+  EXPECT_EQ(in_blocks_of("20", {"--permutations", "0"}), "");
+  MatrixD labels = MatrixD::Zero(40, 1);
+  labels.bottomRows(20).setOnes();
+  write("g", labels);
+  expect_warning(in_blocks_of("4", {"--groups", path("g")}),
+                 {"rows of 0 (and 1 like them): 20 rows", "120 ways"});
+}
+
+}  // namespace
+}  // namespace cinecortex::testing
