@@ -22,7 +22,8 @@ using Models = std::vector<Index>;
 
 struct Method {
   enum class Kind { simplex, ridge, ols, nnls, mean, best } kind;
-  /// From errors y - ŷ_k; the others from predictions and the truth, which is then the last variable.
+  /// From errors y - ŷ_k, which takes weights that sum to 1; the others from predictions and the truth, which is then
+  /// the last variable.
   bool uses_errors() const { return kind == Kind::simplex || kind == Kind::mean || kind == Kind::best; }
 };
 
@@ -219,6 +220,10 @@ MatrixD ridge_alphas(const StackProblem& problem, const BlockMoments& moments,
 }
 
 }  // namespace
+
+bool weights_are_shares(const std::string& method) {
+  return parse_method(method).uses_errors();
+}
 
 std::vector<std::string> stacking_methods() {
   return {"simplex", "ridge", "ols", "nnls", "mean", "best"};

@@ -2,10 +2,10 @@
 
 #include "base_predictions.hpp"
 #include "cinecortex/core/interrupt.hpp"
-#include "cinecortex/core/log.hpp"
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/stages/stages.hpp"
 #include "missing_models.hpp"
+#include "stack_weights.hpp"
 #include "timed_stage.hpp"
 
 namespace cinecortex::stages {
@@ -70,23 +70,6 @@ class StackRuns final : public encoding::StackData {
   mutable Range loaded_{-1, -1};
 };
 
-/// One model that takes nearly all the weight hints at redundancy, or at a leak. Collective: over comm.
-nlohmann::json describe_weights(const encoding::StackFit& fit, const Experiment& experiment, Index targets,
-                                int subject, const parallel::Communicator& comm) {
-  nlohmann::json means = nlohmann::json::object();
-  for (std::size_t i = 0; i < experiment.spaces.size(); ++i) {
-    const double share =
-        comm.sum(fit.weights.row(static_cast<Index>(i)).sum()) / static_cast<double>(targets);
-    means[experiment.spaces[i].name] = share;
-    if (comm.root() && share > 0.9 && experiment.spaces.size() > 1) {
-      log::warn(
-          "{}: space {} takes {:.0f}% of the stack's weight: are the others redundant, or does it leak?",
-          dataset::layout::subject_name(subject), experiment.spaces[i].name, share * 100);
-    }
-  }
-  return means;
-}
-
 void fit_stacks(const Config& config, const parallel::Communicator& comm, Summary& summary) {
   const Context context = make_context(config, comm);
   const FeatureTable features = load_feature_table(config, context, comm);
@@ -124,8 +107,11 @@ void fit_stacks(const Config& config, const parallel::Communicator& comm, Summar
                  {"method", experiment.stack.method},
                  {"subject", dataset::layout::subject_name(subject)}},
                 comm);
-    summary.details[dataset::layout::subject_name(subject)]["mean_weights"] =
-        describe_weights(fit, experiment, data->targets(), subject, comm);
+    const auto name = dataset::layout::subject_name(subject);
+    const auto means =
+        mean_weights(fit, data->targets(), experiment.stack.method, models, name + ": space ", comm);
+    for (std::size_t i = 0; i < models.size(); ++i)
+      summary.details[name]["mean_weights"][models[i]] = means[i];
     ++summary.done;
   }
   progress.finish();

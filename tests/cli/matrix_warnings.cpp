@@ -15,7 +15,8 @@ class MatrixWarnings : public ::testing::Test {
  protected:
   void SetUp() override {
     std::srand(3);
-    write("y", MatrixD::Random(40, 3));
+    y_ = MatrixD::Random(40, 3);
+    write("y", y_);
   }
   std::string path(const std::string& name) { return (folder_ / (name + ".npy")).string(); }
   void write(const std::string& name, const MatrixD& values) { io::write_npy(path(name), values); }
@@ -34,6 +35,7 @@ class MatrixWarnings : public ::testing::Test {
     return text[0];
   }
   TempFolder folder_;
+  MatrixD y_;
 };
 
 std::ptrdiff_t lines(const std::string& text) {
@@ -63,6 +65,20 @@ TEST_F(MatrixWarnings, FewPermutations) {
   write("g", labels);
   expect_warning(in_blocks_of("4", {"--groups", path("g")}),
                  {"rows of 0 (and 1 like them): 20 rows", "120 ways"});
+}
+
+TEST_F(MatrixWarnings, OneModelTakesTheWholeStack) {
+  write("half", y_ / 2);
+  write("noise", 0.01 * MatrixD::Random(40, 3));
+  for (const std::string method : {"simplex", "best", "ols", "ridge", "nnls", "mean"}) {
+    const auto text = warnings({"stack", "--y", path("y"), "--prediction", path("half"), "--prediction",
+                                path("noise"), "--method", method, "--output", output("stack")});
+    if (method == "simplex" || method == "best") {
+      expect_warning(text, {"half takes 100% of the stack's weight"});
+    } else {
+      EXPECT_EQ(text, "") << method << " has no shares, or equal ones";
+    }
+  }
 }
 
 }  // namespace

@@ -16,6 +16,9 @@ namespace cinecortex::encoding {
 /// - mean: equal weights    - best: the one model of least mean squared error (the first of equals)
 std::vector<std::string> stacking_methods();
 
+/// Whether a method's weights are shares: none below 0, and 1 in all.   @throws InputError: unknown.   Collective: no.
+bool weights_are_shares(const std::string& method);
+
 /// Reads base predictions: for block b the K predictions and the truth of the same rows and targets.
 class StackData {
  public:

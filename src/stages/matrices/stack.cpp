@@ -6,11 +6,11 @@
 #include <set>
 
 #include "cinecortex/core/clock.hpp"
-#include "cinecortex/core/log.hpp"
 #include "cinecortex/parallel/agree.hpp"
 #include "inputs.hpp"
 #include "model_files.hpp"
 #include "outputs.hpp"
+#include "stack_weights.hpp"
 
 namespace cinecortex::stages::matrices {
 namespace {
@@ -65,16 +65,6 @@ std::vector<std::string> model_names(const std::vector<std::string>& predictions
   return names;
 }
 
-/// Mean weight of each model over all targets.   Collective: over comm.
-std::vector<double> mean_weights(const encoding::StackFit& fit, Index targets,
-                                 const parallel::Communicator& comm) {
-  std::vector<double> means(static_cast<std::size_t>(fit.weights.rows()), 0.0);
-  for (std::size_t k = 0; k < means.size(); ++k) means[k] = fit.weights.row(static_cast<Index>(k)).sum();
-  comm.sum(std::span(means));
-  for (double& mean : means) mean /= static_cast<double>(targets);
-  return means;
-}
-
 }  // namespace
 
 Summary stack(const StackConfig& config, const parallel::Communicator& comm) {
@@ -103,16 +93,12 @@ Summary stack(const StackConfig& config, const parallel::Communicator& comm) {
               without.empty() ? std::vector<std::string>{} : names, blocks,
               {{digest_attribute, digest}, {"method", config.method}}, comm);
 
-  const auto means = mean_weights(fit, data->targets(), comm);
+  const auto means = mean_weights(fit, data->targets(), config.method, names, "", comm);
   Summary summary{.stage = "stack", .seconds = clock.seconds(), .done = 1, .outputs = {config.output}};
   summary.text = fmt::format("Stack of {} models by {}, {} rows, {} targets\n", names.size(), config.method,
                              data->total_rows(), data->targets());
   for (std::size_t k = 0; k < names.size(); ++k) {
     summary.text += fmt::format("  mean weight {:7.4f}   {}\n", means[k], names[k]);
-    if (comm.root() && names.size() > 1 && means[k] > 0.9) {
-      log::warn("{} takes {:.0f}% of the stack's weight: are the others redundant, or does it leak?",
-                names[k], 100 * means[k]);
-    }
   }
   summary.details = {{"models", names}, {"mean_weights", means}, {"targets", data->targets()}};
   return summary;
