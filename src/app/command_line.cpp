@@ -137,6 +137,14 @@ class Settings {
   }
 
   const std::vector<Setting>& all() const { return settings_; }
+  /// How a key was given.
+  std::string place(const std::string& key) const {
+    std::string place;
+    for (const auto& setting : settings_) {
+      if (setting.key == key) place = setting.place;
+    }
+    return place;
+  }
   /// Those that design() reads, or the others.
   std::vector<Setting> of_design(bool wanted) const {
     std::vector<Setting> part;
@@ -169,7 +177,7 @@ matrices::PcaConfig pca_job(const Options& options, matrices::Handling handling)
                              .output = options.required("output"),
                              .handling = handling};
   if (config.options.scale == encoding::Scale::per_run && config.groups.empty()) {
-    throw InputError("--scale groups: needs --groups, the labels of runs");
+    throw InputError(fmt::format("{}: needs --groups, the labels of runs", settings.place("scale")));
   }
   return config;
 }

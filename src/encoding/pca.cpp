@@ -42,7 +42,7 @@ PcaShape checked_shape(const FitRows& rows, const PcaOptions& options) {
     throw InputError(
         fmt::format("pca: {} components asked for, but at most {} are possible: the smaller of {} columns "
                     "and {} fit rows - 1 "
-                    "(0: as many as there are)",
+                    "(\"all\": as many as there are)",
                     options.components, most, d, n));
   }
   return {.rows = n,

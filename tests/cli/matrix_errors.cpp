@@ -55,7 +55,7 @@ TEST_F(Matrices, FilesThatAreMissingOrNotWhatTheySay) {
 }
 
 TEST_F(Matrices, MoreComponentsThanRows) {
-  expect_error({"pca", "--x", path("x"), "--components", "41", "--output", output()}, {"41"});
+  expect_error({"pca", "--x", path("x"), "--components", "41", "--output", output()}, {"41", "\"all\""});
 }
 
 TEST_F(Matrices, UnknownOptionIsSuggested) {

@@ -187,6 +187,10 @@ TEST(CommandLine, WrongValuesAreNamed) {
                   {"--components 0", "at least 1"});
   expect_contains(complaint({"pca", "--x", "X.npy", "--scale", "groups", "--output", "p.h5"}),
                   {"--scale groups", "--groups"});
+  expect_contains(complaint({"pca", "--x", "X.npy", "--scale", "per-run", "--output", "p.h5"}),
+                  {"--scale per-run: needs --groups"});
+  expect_contains(complaint({"pca", "--x", "X.npy", "--set", "scale=per-run", "--output", "p.h5"}),
+                  {"--set scale=per-run: needs --groups"});
   expect_contains(complaint({"score", "--y", "Y", "--prediction", "p", "--set", "a=1"}), {"--set a=1"});
   expect_contains(complaint({"score", "--y", "Y", "--prediction", "p", "--block-tr", "0"}), {"--block-tr 0"});
 }
