@@ -145,14 +145,6 @@ class Settings {
     }
     return place;
   }
-  /// Those that design() reads, or the others.
-  std::vector<Setting> of_design(bool wanted) const {
-    std::vector<Setting> part;
-    for (const auto& setting : settings_) {
-      if (is_design_key(setting.key) == wanted) part.push_back(setting);
-    }
-    return part;
-  }
 
  private:
   void add(const std::string& name, const std::string& key, const std::string& value) {
@@ -188,15 +180,12 @@ matrices::RidgeConfig ridge_job(const Options& options, matrices::Handling handl
       .text("criterion", "criterion")
       .fixed("shared-alpha", "per_target", "false");
   settings.list("delays", "delays").text("edge", "edge");
-  const auto of_design = settings.of_design(true);
-  if (of_design.size() == 1 && options.has("edge")) {
-    throw InputError(fmt::format("--edge {}: has no meaning without --delays", options.text("edge")));
-  }
+  const auto read = matrix_ridge(settings.all());
   return {.x = options.required("x"),
           .y = options.required("y"),
           .groups = options.text("groups"),
-          .options = ridge_options(settings.of_design(false)),
-          .design = design(of_design),
+          .options = read.options,
+          .design = read.design,
           .output = options.required("output"),
           .handling = handling};
 }
@@ -204,16 +193,8 @@ matrices::RidgeConfig ridge_job(const Options& options, matrices::Handling handl
 matrices::SweepConfig sweep_job(const Options& options, matrices::Handling handling) {
   Settings settings(options);
   settings.list("alphas", "alphas").fixed("shared-alpha", "per_target", "false");
-  std::vector<Setting> of_sweep, of_ridge;
-  for (const auto& setting : settings.all()) {
-    (is_sweep_key(setting.key) ? of_sweep : of_ridge).push_back(setting);
-  }
-  auto [sweep, edge] = matrix_sweep(of_sweep);
   // Without a delay a design row is the feature row of the same TR.
-  const auto ridge = ridge_options(of_ridge);
-  if (ridge.criterion != encoding::RidgeOptions{}.criterion) {
-    throw InputError("cinecortex sweep compares held-out folds: set folds, not criterion");
-  }
+  auto [sweep, edge, ridge] = matrix_sweep(settings.all());
   return {.x = options.required("x"),
           .y = options.required("y"),
           .groups = options.text("groups"),

@@ -35,16 +35,19 @@ std::vector<std::string> model_names() {
 
 }  // namespace
 
-encoding::RidgeOptions read_ridge(Section& section) {
+encoding::RidgeOptions read_alphas(Section& section) {
   encoding::RidgeOptions options;
-  options.criterion = section.text("criterion", options.criterion, "");
-  // The grid is checked apart from the criterion, so that each complaint stands behind its own key.
-  options.alphas = {1.0};
-  checked(section, "criterion", [&] { encoding::check(options); });
   options.alphas = section.numbers("alphas", encoding::default_alphas());
   checked(section, "alphas", [&] { encoding::check(options); });
   options.per_target = section.flag("per_target", true);
   options.measure = section.choice("measure", "r2", {"r2", "r"});
+  return options;
+}
+
+encoding::RidgeOptions read_ridge(Section& section) {
+  auto options = read_alphas(section);
+  options.criterion = section.text("criterion", options.criterion, "");
+  checked(section, "criterion", [&] { encoding::check(options); });
   return options;
 }
 

@@ -7,6 +7,7 @@
 namespace cinecortex::app {
 
 encoding::RidgeOptions read_ridge(Section& section);
+encoding::RidgeOptions read_alphas(Section& section);  ///< the same but for the criterion
 encoding::PcaOptions read_pca_options(Section& section, Index default_fit_every);
 stages::StackConfig read_stack(Section& section);
 encoding::SignificanceOptions read_score(Section& section);

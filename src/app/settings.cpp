@@ -115,10 +115,6 @@ void apply_setting(toml::table& root, const Setting& setting) {
   table->insert(toml::key(path[at], toml::source_region(source)), std::move(*parsed.get("v")));
 }
 
-encoding::RidgeOptions ridge_options(const std::vector<Setting>& settings) {
-  return read_settings(settings, read_ridge);
-}
-
 encoding::PcaOptions pca_options(const std::vector<Setting>& settings) {
   return read_settings(settings, [](Section& section) { return read_pca_options(section, 1); });
 }
@@ -135,26 +131,32 @@ models::ModelConfig model_config(const std::vector<Setting>& settings) {
   return read_settings(settings, read_model);
 }
 
-std::optional<encoding::Design> design(const std::vector<Setting>& settings) {
-  if (settings.empty()) return std::nullopt;
-  return read_settings(settings, read_design);
-}
-
-MatrixSweep matrix_sweep(const std::vector<Setting>& settings) {
+MatrixRidge matrix_ridge(const std::vector<Setting>& settings) {
   return read_settings(settings, [](Section& section) {
-    MatrixSweep read{.sweep = read_sweep(section, {})};
-    const std::string usual = read.sweep.delays.empty() ? "shift" : "zero";
-    read.edge = encoding::parse_edge(section.choice("edge", usual, {"shift", "zero", "drop"}));
+    MatrixRidge read{.options = read_ridge(section), .design = {}};
+    bool wanted = false;
+    for (const std::string key : {"delay", "window", "delays"}) wanted = section.has(key) || wanted;
+    if (wanted) {
+      read.design = read_design(section);
+    } else if (section.has("edge")) {
+      section.fail("edge", "has no meaning without --delays, or --set delay or window");
+    }
     return read;
   });
 }
 
-bool is_sweep_key(const std::string& key) {
-  return is_design_key(key) || key == "components" || key == "folds";
-}
-
-bool is_design_key(const std::string& key) {
-  return key == "delay" || key == "window" || key == "delays" || key == "edge";
+MatrixSweep matrix_sweep(const std::vector<Setting>& settings) {
+  for (const auto& setting : settings) {
+    if (setting.key != "criterion") continue;
+    throw InputError(
+        fmt::format("{}: a sweep compares held-out folds: set folds, not criterion", setting.place));
+  }
+  return read_settings(settings, [](Section& section) {
+    MatrixSweep read{.sweep = read_sweep(section, {}), .ridge = read_alphas(section)};
+    const std::string usual = read.sweep.delays.empty() ? "shift" : "zero";
+    read.edge = encoding::parse_edge(section.choice("edge", usual, {"shift", "zero", "drop"}));
+    return read;
+  });
 }
 
 }  // namespace cinecortex::app

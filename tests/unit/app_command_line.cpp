@@ -182,6 +182,7 @@ TEST(CommandLine, WrongValuesAreNamed) {
   expect_contains(with({"--criterion", "loocv"}), {"--criterion loocv", "loo"});
   expect_contains(with({"--delays", "1,2.5"}), {"--delays 1,2.5", "integers"});
   expect_contains(with({"--edge", "zero"}), {"--edge zero", "--delays"});
+  expect_contains(with({"--set", "edge=zero"}), {"--set edge=zero", "--delays"});
   expect_contains(with({"--set", "ridge.alphas=[1]"}), {"--set ridge.alphas=[1]", "no table"});
   expect_contains(complaint({"pca", "--x", "X.npy", "--components", "0", "--output", "p.h5"}),
                   {"--components 0", "at least 1"});
@@ -193,6 +194,25 @@ TEST(CommandLine, WrongValuesAreNamed) {
                   {"--set scale=per-run: needs --groups"});
   expect_contains(complaint({"score", "--y", "Y", "--prediction", "p", "--set", "a=1"}), {"--set a=1"});
   expect_contains(complaint({"score", "--y", "Y", "--prediction", "p", "--block-tr", "0"}), {"--block-tr 0"});
+}
+
+TEST(CommandLine, UnknownKeysAreShownAllThatTheVerbHas) {
+  const std::vector<std::string> matrices{"--x", "X.npy", "--y", "Y.npy", "--output", "o.h5", "--set"};
+  const auto with = [&](const std::string& verb, const std::string& setting) {
+    std::vector<std::string> arguments{verb};
+    arguments.insert(arguments.end(), matrices.begin(), matrices.end());
+    arguments.push_back(setting);
+    return complaint(arguments);
+  };
+  expect_contains(
+      with("sweep", "component=3"),
+      {"unknown key \"component\" (did you mean \"components\"?)",
+       "allowed are alphas, components, delay, delays, edge, folds, measure, per_target, window"});
+  expect_contains(with("ridge", "folds=3"),
+                  {"unknown key \"folds\"",
+                   "allowed are alphas, criterion, delay, delays, edge, measure, per_target, window"});
+  expect_contains(with("ridge", "delais=[1]"), {"did you mean \"delays\"?"});
+  expect_contains(with("sweep", "criterion=loo"), {"--set criterion=loo", "folds"});
 }
 
 TEST(CommandLine, AnExperimentAndMatricesDoNotMix) {

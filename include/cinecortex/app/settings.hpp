@@ -26,25 +26,26 @@ Setting parse_setting(const std::string& text);
 // Settings of one verb on matrices, checked as the same keys of an experiment file are; what is not given
 // takes the experiment file's default unless it says otherwise.
 // @throws InputError naming the setting, the value and what is allowed.   Collective: no.
-encoding::RidgeOptions ridge_options(const std::vector<Setting>& settings);
 encoding::PcaOptions pca_options(const std::vector<Setting>& settings);  ///< fit_every 1: all rows
 std::string stack_method(const std::vector<Setting>& settings);
 encoding::SignificanceOptions significance_options(const std::vector<Setting>& settings);
 models::ModelConfig model_config(
     const std::vector<Setting>& settings);  ///< keys model, weights and the model's own
 
-/// Keys of [sweep] that have a meaning without spaces (components, delay, window, delays, folds), and edge.
+/// Keys of [ridge], and of a design: delay and window, or delays; and edge.
+struct MatrixRidge {
+  encoding::RidgeOptions options;
+  std::optional<encoding::Design> design;  ///< none: columns are used as they are
+};
+MatrixRidge matrix_ridge(const std::vector<Setting>& settings);
+
+/// Keys of [sweep] that have a meaning without spaces (components, delay, window, delays, folds), edge, and those of
+/// [ridge] but the criterion.
 struct MatrixSweep {
   stages::SweepConfig sweep;
   encoding::Edge edge = encoding::Edge::shift;
+  encoding::RidgeOptions ridge;
 };
 MatrixSweep matrix_sweep(const std::vector<Setting>& settings);
-bool is_sweep_key(const std::string& key);  ///< that matrix_sweep() reads
-
-/// Keys delay and window, or delays; and edge. None of them: no design, columns are used as they are.
-std::optional<encoding::Design> design(const std::vector<Setting>& settings);
-
-/// The names of the keys that design() reads.
-bool is_design_key(const std::string& key);
 
 }  // namespace cinecortex::app
