@@ -105,7 +105,7 @@ std::string quote(const std::string& text) {
   return quoted + '"';
 }
 
-/// Settings for the tables that a verb's kernels take: its own options first, then --set.
+/// Settings for the tables that a verb's kernels take: --set, and its own options.
 class Settings {
  public:
   explicit Settings(const Options& options) : options_(options) {
@@ -149,8 +149,11 @@ class Settings {
  private:
   void add(const std::string& name, const std::string& key, const std::string& value) {
     const std::string given = options_.text(name);
-    settings_.insert(settings_.begin(),
-                     {key, value, given.empty() ? "--" + name : "--" + name + " " + given});
+    const std::string option = given.empty() ? "--" + name : "--" + name + " " + given;
+    if (const auto twice = place(key); !twice.empty()) {
+      throw InputError(fmt::format("{} and {} say the same thing: give one of them", option, twice));
+    }
+    settings_.push_back({key, value, option});
   }
 
   const Options& options_;

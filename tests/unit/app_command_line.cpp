@@ -215,6 +215,25 @@ TEST(CommandLine, UnknownKeysAreShownAllThatTheVerbHas) {
   expect_contains(with("sweep", "criterion=loo"), {"--set criterion=loo", "folds"});
 }
 
+TEST(CommandLine, AnOptionAndASettingOfTheSameThingAreRefused) {
+  const auto twice = [](std::vector<std::string> arguments, const std::string& option,
+                        const std::string& setting) {
+    arguments.insert(arguments.end(), {"--set", setting});
+    expect_contains(complaint(arguments), {option + " and --set " + setting + " say the same thing"});
+  };
+  twice({"ridge", "--x", "X", "--y", "Y", "--output", "r.h5", "--criterion", "loo"}, "--criterion loo",
+        "criterion=gcv");
+  twice({"ridge", "--x", "X", "--y", "Y", "--output", "r.h5", "--shared-alpha"}, "--shared-alpha",
+        "per_target=true");
+  twice({"sweep", "--x", "X", "--y", "Y", "--output", "s.h5", "--alphas", "1"}, "--alphas 1", "alphas=[2]");
+  twice({"pca", "--x", "X", "--output", "p.h5", "--scale", "none"}, "--scale none", "scale=global");
+  twice({"stack", "--y", "Y", "--prediction", "p", "--output", "s.h5", "--method", "ols"}, "--method ols",
+        "method=ridge");
+  twice({"score", "--y", "Y", "--prediction", "p", "--block-tr", "5"}, "--block-tr 5", "block_tr=7");
+  twice({"extract", "--transcript", "t.tsv", "--output", "f.h5", "--model", "word_rate"}, "--model word_rate",
+        "model=audio_energy");
+}
+
 TEST(CommandLine, AnExperimentAndMatricesDoNotMix) {
   expect_contains(complaint({"ridge", "e.toml", "--x", "X.npy"}), {"--x", "e.toml", "one of the two"});
   expect_contains(complaint({"ridge"}), {"needs an experiment file, or --x"});
