@@ -46,7 +46,7 @@ class Worker {
   stages::Summary operator()(const app::ExperimentJob& job) const {
     stages::Config config{.experiment = read_everywhere(job, comm_), .runtime = runtime_};
     config.runtime.sweep_part = job.sweep_part;
-    return command_.dry_run ? stages::validate(config, comm_)
+    return command_.dry_run ? stages::dry_run(command_.verb, config, comm_)
                             : stages::run_stage(command_.verb, config, comm_);
   }
   stages::Summary operator()(stages::matrices::PcaConfig config) const {

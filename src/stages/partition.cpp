@@ -9,6 +9,7 @@
 #include "cinecortex/encoding/variance_partition.hpp"
 #include "cinecortex/io/text_file.hpp"
 #include "cinecortex/stages/stages.hpp"
+#include "extraction_plan.hpp"
 #include "missing_models.hpp"
 #include "partition_table.hpp"
 #include "sources.hpp"
@@ -101,6 +102,17 @@ class RowFinder {
   SharedRows rows_;
 };
 
+void require_two_spaces(const Experiment& experiment) {
+  if (experiment.spaces.size() >= 2) return;
+  throw InputError("partition: the experiment has one feature space; parts of variance take at least two");
+}
+
+/// Every rank finds the same.   @throws InputError where the split leaves too few runs.   Collective: over comm.
+SharedRows find_rows(const Config& config, const Context& context, const FeatureTable& features, int subject,
+                     const parallel::Communicator& comm) {
+  return parallel::agree(comm, [&] { return RowFinder(config, context, features, subject).find(); });
+}
+
 using Readers = std::vector<std::unique_ptr<ScoreReader>>;
 
 /// What of one subject is fitted, and written.   Collective: over comm.
@@ -108,8 +120,7 @@ void partition_subject(const Config& config, const Context& context, const Featu
                        const Readers& readers, int subject, const std::string& digest,
                        const parallel::Communicator& comm, Progress& progress) {
   const auto& experiment = config.experiment;
-  const auto rows =
-      parallel::agree(comm, [&] { return RowFinder(config, context, features, subject).find(); });
+  const auto rows = find_rows(config, context, features, subject, comm);
   std::vector<std::unique_ptr<DesignSource>> designs;
   std::vector<const encoding::BlockSource*> parts;
   for (std::size_t i = 0; i < readers.size(); ++i) {
@@ -142,10 +153,8 @@ void partition_subjects(const Config& config, const parallel::Communicator& comm
   const Context context = make_context(config, comm);
   const FeatureTable features = load_feature_table(config, context, comm);
   const Digests digests(config, context, features);
+  require_two_spaces(config.experiment);
   const auto& spaces = config.experiment.spaces;
-  if (spaces.size() < 2) {
-    throw InputError("partition: the experiment has one feature space; parts of variance take at least two");
-  }
   Readers readers;
   for (const auto& space : spaces) {
     require_current(context.outputs.pca(space.name), digests.pca(space), "pca", comm);
@@ -184,6 +193,16 @@ void partition_subjects(const Config& config, const parallel::Communicator& comm
 }
 
 }  // namespace
+
+void check_partition(const Config& config, const parallel::Communicator& comm) {
+  require_two_spaces(config.experiment);
+  const Context context = make_context(config, comm);
+  const FeatureTable features = planned_features(plan_extraction(config, context, comm));
+  for (const int subject : context.catalogue.subjects) {
+    naming_failures("partition of " + dataset::layout::subject_name(subject),
+                    [&] { find_rows(config, context, features, subject, comm); });
+  }
+}
 
 Summary variance_partition(const Config& config, const parallel::Communicator& comm) {
   return timed_stage("partition", comm, [&](Summary& summary) { partition_subjects(config, comm, summary); });

@@ -5,6 +5,7 @@
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/stages/stages.hpp"
 #include "manifest.hpp"
+#include "sweep_plan.hpp"
 
 namespace cinecortex::stages {
 namespace {
@@ -56,6 +57,12 @@ Summary run_stage(const std::string& name, const Config& config, const parallel:
   if (name == "validate") return validate(config, comm);
   if (name == "run") return run_all(config, comm);
   throw Error("internal: no stage " + name);
+}
+
+Summary dry_run(const std::string& verb, const Config& config, const parallel::Communicator& comm) {
+  if (verb == "sweep") wanted_sweep(config.experiment);
+  if (verb == "partition") check_partition(config, comm);
+  return validate(config, comm);
 }
 
 Summary run_all(const Config& config, const parallel::Communicator& comm) {

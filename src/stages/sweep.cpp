@@ -33,12 +33,6 @@ struct Unit {
   }
 };
 
-const SweepConfig& wanted_sweep(const Experiment& experiment) {
-  if (experiment.sweep) return *experiment.sweep;
-  throw InputError(
-      "the experiment has no table [sweep], which says what to try: components, delay, window, …");
-}
-
 /// What all parts of a sweep have in common.
 class Sweep {
  public:

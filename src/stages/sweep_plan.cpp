@@ -68,6 +68,12 @@ std::vector<Index> number(const std::vector<std::string>& names, Index& count) {
 
 }  // namespace
 
+const SweepConfig& wanted_sweep(const Experiment& experiment) {
+  if (experiment.sweep) return *experiment.sweep;
+  throw InputError(
+      "the experiment has no table [sweep], which says what to try: components, delay, window, …");
+}
+
 std::string SweepCase::delays() const {
   return fmt::format("{}", fmt::join(design.delays(), " "));
 }

@@ -8,6 +8,9 @@
 /// What a sweep tries, and how the work is shared out. Nothing here is collective.
 namespace cinecortex::stages {
 
+/// @throws InputError for an experiment without a table [sweep].
+const SweepConfig& wanted_sweep(const Experiment& experiment);
+
 /// One row of the sweep's table for each subject.
 struct SweepCase {
   Index components = 0;

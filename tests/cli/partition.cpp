@@ -89,6 +89,15 @@ TEST(Partition, SaysWhatIsWrong) {
   });
   expect_input_error(run_program({"partition", one.string()}, 2), {"one feature space", "at least two"});
   expect_input_error(run_program({"partition"}), {"experiment file"});
+
+  expect_input_error(run_program({"partition", one.string(), "--dry-run"}, 2),
+                     {"one feature space", "at least two"});
+  const auto whole = write_experiment(folder.path()).string();
+  expect_input_error(run_program({"partition", whole, "--dry-run", "--set", "split.base=friends:s01e01a"}, 2),
+                     {"sub-01", "1 base run", "split.base"});
+  const auto plan = run_program({"partition", whole, "--dry-run"});
+  EXPECT_EQ(plan.code, 0) << plan.err;
+  EXPECT_NE(plan.out.find("outputs: "), std::string::npos) << plan.out;
 }
 
 }  // namespace

@@ -170,16 +170,18 @@ TEST_F(Sweep, RefusesWhatItCannotTry) {
   expect_input_error(sweep({"--part", "1/3", "--merge", "3"}), {"--part", "--merge"});
   const auto plain = write_experiment(folder_.path());
   expect_input_error(run_program({"sweep", plain.string()}), {"[sweep]"});
+  expect_input_error(run_program({"sweep", plain.string(), "--dry-run"}, 2), {"[sweep]"});
 }
 
 TEST_F(Sweep, ValidateSaysWhatItTakes) {
-  const auto result = run_program({"validate", experiment_.string()});
-  EXPECT_EQ(result.code, 0) << result.err;
-  EXPECT_NE(result.out.find("8 configurations × 4 subjects, 5 folds, up to 8 columns"), std::string::npos)
-      << result.out;
-  EXPECT_NE(result.out.find("\npca: "), std::string::npos) << result.out;
-  EXPECT_NE(result.out.find("times: pca "), std::string::npos) << result.out;
-  EXPECT_NE(result.out.find(", sweep "), std::string::npos) << result.out;
+  for (const auto& result : {run_program({"validate", experiment_.string()}), sweep({"--dry-run"})}) {
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_NE(result.out.find("8 configurations × 4 subjects, 5 folds, up to 8 columns"), std::string::npos)
+        << result.out;
+    EXPECT_NE(result.out.find("\npca: "), std::string::npos) << result.out;
+    EXPECT_NE(result.out.find("times: pca "), std::string::npos) << result.out;
+    EXPECT_NE(result.out.find(", sweep "), std::string::npos) << result.out;
+  }
 }
 
 TEST(SweepOnMatrices, TakesLeadingColumnsAndFindsThePlantedDelay) {

@@ -23,11 +23,16 @@ Summary sweep(const Config& config, const parallel::Communicator& comm);
 
 /// How much of the explained variance is each space's own, and how much they share: joint fits of sets of spaces.
 Summary variance_partition(const Config& config, const parallel::Communicator& comm);
+/// @throws InputError where it would for too few spaces or runs, features to come included.   Collective: over comm.
+void check_partition(const Config& config, const parallel::Communicator& comm);
 
 /// All of them in order, then the table of results.
 Summary run_all(const Config& config, const parallel::Communicator& comm);
 
 /// The stage of that verb ("extract" … "score", "sweep", "validate", "run"); what it did is noted in manifest.json.
 Summary run_stage(const std::string& verb, const Config& config, const parallel::Communicator& comm);
+
+/// validate(), unless the experiment lacks what that verb alone asks for.
+Summary dry_run(const std::string& verb, const Config& config, const parallel::Communicator& comm);
 
 }  // namespace cinecortex::stages
