@@ -181,6 +181,10 @@ Pca fit_pca(const BlockSource& features, const PcaOptions& options, const Commun
   Solution solution = solve(solver, rows, shape, options.seed, comm);
   const bool converged = solution.converged;
   finish(pca, std::move(solution), comm);
+  if (comm.root() && pca.explained_variance_ratio.isZero(0)) {
+    log::warn("pca: no column varies {}, so the components explain nothing",
+              options.scale == Scale::per_run ? "within a run" : "over the fit rows");
+  }
   if (comm.root() && !converged) {
     log::warn("pca: the {} solver gave up at a residual of {:.1e}; 1e-8 was wanted. Ask for fewer components",
               pca.solver, pca.residual);

@@ -81,5 +81,23 @@ TEST_F(MatrixWarnings, OneModelTakesTheWholeStack) {
   }
 }
 
+TEST_F(MatrixWarnings, FeaturesWithoutVariance) {
+  write("x", MatrixD::Random(40, 6));
+  write("constant", MatrixD::Constant(40, 6, 0.1));
+  write("each", VectorD::LinSpaced(40, 0, 39));
+  const auto pca = [&](const char* x, const Arguments& more) {
+    Arguments arguments{"pca", "--x", path(x), "--output", output("pca")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return warnings(arguments);
+  };
+  EXPECT_EQ(pca("x", {"--components", "3"}), "");
+  for (const char* solver : {"covariance", "dual", "randomized"}) {
+    expect_warning(pca("constant", {"--components", "3", "--solver", solver}),
+                   {"no column varies over the fit rows"});
+  }
+  expect_warning(pca("x", {"--components", "3", "--groups", path("each"), "--scale", "groups"}),
+                 {"no column varies within a run"});
+}
+
 }  // namespace
 }  // namespace cinecortex::testing
