@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <type_traits>
@@ -25,6 +26,13 @@ struct Projected {
   VectorD gap;       ///< [t] mean of the held-out responses, less that of the fit's
   VectorD truth;     ///< [t] ‖ỹ‖² of the held-out responses
 };
+
+/// A target that is constant has no variation: not what rounding leaves of its squares [t] about the shift.
+void forget_rounding(CentredStatistics& statistics, const VectorD& squares) {
+  const double rounding = static_cast<double>(statistics.rows) * std::numeric_limits<double>::epsilon();
+  VectorD& centred = statistics.squares_y;
+  centred = (centred.array() > rounding * squares.array()).select(centred, 0.0);
+}
 
 template <class Scalar>
 Projected project(const HeldOutRows& rows, const CentredStatistics& train, const CentredStatistics& test) {
@@ -230,7 +238,9 @@ HeldOut held_out(const RidgeAxes& axes, const TrainOf& train, const Statistics& 
   const auto ranges = rows.ranges(alphas, rows.single() ? tolerance<float> : tolerance<double>);
   std::mutex one_at_a_time;
   for_each_tile(targets, [&](Range some) {
-    const CentredStatistics fitted = train(some), left_out = centre(test.of_targets(some));
+    const CentredStatistics fitted = train(some);
+    CentredStatistics left_out = centre(test.of_targets(some));
+    forget_rounding(left_out, test.squares_y.segment(some.begin, some.size()));
     std::optional<HeldOut> result;
     if (rows.single()) result = score<float>(rows, project<float>(rows, fitted, left_out), alphas, ranges);
     if (!result) result = score<double>(rows, project<double>(rows, fitted, left_out), alphas, ranges);

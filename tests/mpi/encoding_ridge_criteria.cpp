@@ -165,6 +165,17 @@ TEST(RidgeKFold, ColumnsThatDoNotVaryPredictTheMean) {
   }
 }
 
+TEST(RidgeKFold, AFoldWithConstantTruthCountsAsZero) {
+  Data data = random_data(21, 3, 6, {7, 7, 7}, 38);
+  data.y.bottomRows(7).rowwise() = Eigen::RowVectorXd{{0.1, 0.3, 1.0 / 3, 7.7, 6.9, 0.0}};
+  const std::vector<double> alphas{0.1, 10};
+  const auto comm = Communicator::world();
+  const auto result = fit(data, {.alphas = alphas, .criterion = "kfold:3"}, comm);
+  auto others = contiguous({7, 7, 7});
+  others.pop_back();
+  expect_fit(result, data, alphas, refit_r2(data, alphas, others) * (2.0 / 3), comm, 1e-7);
+}
+
 TEST(RidgeKFold, RefusesMoreFoldsThanTheDataHave) {
   const auto comm = Communicator::world();
   EXPECT_THROW(fit(random_data(9, 2, 1, {9}, 27), {.alphas = {1.0}, .criterion = "kfold:5"}, comm),
