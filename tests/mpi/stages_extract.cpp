@@ -20,8 +20,11 @@ stages::Config experiment(const fs::path& data, const fs::path& output, Index ch
   config.experiment.data = {.root = data, .subjects = {1}, .tr_s = 0.8, .trim_tr = {0, 0}};
   config.experiment.split = {
       .base = "friends:1", .stack = "friends:2", .test = "friends:3", .allow_leak = false};
-  config.experiment.spaces.push_back(
-      {.name = "sound", .model = {.model = "audio_energy", .weights = {}, .options = {}, .tr_s = 0.8}});
+  config.experiment.spaces.resize(1);
+  auto& sound = config.experiment.spaces.back();
+  sound.name = "sound";
+  sound.model.model = "audio_energy";
+  sound.model.tr_s = 0.8;
   config.experiment.output = output;
   config.experiment.features = output / "features";
   config.runtime.progress = false;
