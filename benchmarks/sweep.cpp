@@ -161,6 +161,7 @@ void sweep(benchmark::State& state) {
 BENCHMARK(sweep)
     ->Args({40, 250, 500})
     ->Args({160, 250, 500})
+    ->Args({320, 250, 1000})
     ->Args({40, 250, 4000})
     ->Iterations(1)
     ->Unit(benchmark::kSecond)
