@@ -57,7 +57,8 @@ class Worker {
     config.handling.memory_bytes = runtime_.memory_bytes;
     return ridge(config, comm_);
   }
-  stages::Summary operator()(const stages::matrices::SweepConfig& config) const {
+  stages::Summary operator()(stages::matrices::SweepConfig config) const {
+    config.handling.memory_bytes = runtime_.memory_bytes;
     return sweep(config, comm_);
   }
   stages::Summary operator()(const stages::matrices::StackConfig& config) const {

@@ -120,7 +120,10 @@ class Sweep {
     auto runs = statistics_runs(shown, config_.experiment);
     auto shape = shape_of(unit, shown);
     shape.groups = groups.count;
-    warn_about_memory(unit, encoding::sweep_bytes(sweep_points(cases), shape));
+    if (comm_.root()) {
+      warn_of_memory(unit.name(), encoding::sweep_bytes(sweep_points(cases), shape),
+                     config_.runtime.memory_bytes);
+    }
     shape.groups = runs.groups.count;
     const bool roomy =
         comm_.min(std::int64_t{fits_memory(encoding::sweep_bytes(sweep_points(cases), shape))}) == 1;
@@ -172,14 +175,6 @@ class Sweep {
   bool fits_memory(double bytes) const {
     const double allowed = config_.runtime.memory_bytes;
     return allowed <= 0 || bytes <= allowed;
-  }
-
-  void warn_about_memory(const Unit& unit, double bytes) const {
-    if (!comm_.root() || fits_memory(bytes)) return;
-    log::warn(
-        "{}: the sweep may take {} a rank, more than the {} there are: fewer ranks with more threads, fewer "
-        "folds, or fewer components take less",
-        unit.name(), format_bytes(bytes), format_bytes(config_.runtime.memory_bytes));
   }
 
   SweepGroups group(const std::vector<Presentation>& shown) const {

@@ -8,6 +8,9 @@
 #include <numeric>
 #include <optional>
 
+#include "cinecortex/core/log.hpp"
+#include "cinecortex/core/progress.hpp"
+
 namespace cinecortex::stages {
 namespace {
 
@@ -118,6 +121,14 @@ std::vector<encoding::SweepPoint> sweep_points(const std::vector<SweepCase>& cas
   std::vector<encoding::SweepPoint> points;
   for (const auto& tried : cases) points.push_back({tried.components, tried.design});
   return points;
+}
+
+void warn_of_memory(const std::string& of, double bytes, double allowed) {
+  if (allowed <= 0 || bytes <= allowed) return;
+  log::warn(
+      "{}: the sweep may take {} a rank, more than the {} there are: fewer ranks with more threads, fewer "
+      "folds, or fewer components take less",
+      of, format_bytes(bytes), format_bytes(allowed));
 }
 
 std::vector<SweepShare> sweep_share(const std::vector<const std::vector<SweepCase>*>& units, SweepPart part) {

@@ -37,6 +37,10 @@ encoding::Design widest_design(const std::vector<SweepCase>& cases);
 Index most_components(const std::vector<SweepCase>& cases);
 std::vector<encoding::SweepPoint> sweep_points(const std::vector<SweepCase>& cases);
 
+/// Warns where a sweep takes more than a rank may hold. For rank 0.
+/// @param of  what is swept, for the message    @param allowed  0 where nothing is said
+void warn_of_memory(const std::string& of, double bytes, double allowed);
+
 /// Some configurations of one unit (a space and a subject).
 struct SweepShare {
   std::size_t unit = 0;

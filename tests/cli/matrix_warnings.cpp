@@ -81,6 +81,16 @@ TEST_F(MatrixWarnings, OneModelTakesTheWholeStack) {
   }
 }
 
+TEST_F(MatrixWarnings, SweepOfMoreThanTheMemoryThereIs) {
+  write("x", MatrixD::Random(40, 6));
+  const Arguments sweep{"sweep",         "--x",   path("x"), "--y",   path("y"),          "--output",
+                        output("sweep"), "--set", "folds=2", "--set", "components=[3, 6]"};
+  EXPECT_EQ(warnings(sweep), "");
+  auto short_of_memory = sweep;
+  short_of_memory.insert(short_of_memory.end(), {"--memory", "2KiB"});
+  expect_warning(warnings(short_of_memory), {path("x"), "a rank, more than", "fewer folds"});
+}
+
 TEST_F(MatrixWarnings, FeaturesWithoutVariance) {
   write("x", MatrixD::Random(40, 6));
   write("constant", MatrixD::Constant(40, 6, 0.1));

@@ -5,7 +5,6 @@
 
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/interrupt.hpp"
-#include "cinecortex/core/log.hpp"
 #include "cinecortex/core/progress.hpp"
 #include "cinecortex/encoding/sweep.hpp"
 #include "cinecortex/parallel/agree.hpp"
@@ -87,18 +86,21 @@ Plan make_plan(const SweepConfig& config) {
   return plan;
 }
 
-std::string describe(const Plan& plan, const parallel::Communicator& comm) {
-  const auto points = sweep_points(plan.cases);
-  Index widest = 0;
-  for (const auto& point : points) widest = std::max(widest, point.columns());
+double bytes_of(const Plan& plan, const parallel::Communicator& comm) {
   encoding::SweepShape shape{.groups = plan.groups.count,
                              .targets = plan.targets,
                              .runs = std::ssize(plan.pieces),
                              .ranks = comm.size()};
   for (const auto& piece : plan.pieces) shape.run_rows = std::max(shape.run_rows, piece.run.size());
+  return encoding::sweep_bytes(sweep_points(plan.cases), shape);
+}
+
+std::string describe(const Plan& plan, const parallel::Communicator& comm) {
+  Index widest = 0;
+  for (const auto& tried : plan.cases) widest = std::max(widest, tried.columns());
   return fmt::format("sweep: {} configurations of up to {} columns on {} targets, {} folds; {} a rank",
                      plan.cases.size(), widest, plan.targets, plan.groups.count,
-                     format_bytes(encoding::sweep_bytes(points, shape)));
+                     format_bytes(bytes_of(plan, comm)));
 }
 
 void add_to(Digest& digest, const SweepConfig& config, const Plan& plan) {
@@ -121,6 +123,7 @@ Summary sweep(const SweepConfig& config, const parallel::Communicator& comm) {
           nothing_to_do("sweep", config.output, digest, config.handling, describe(plan, comm), comm)) {
     return *summary;
   }
+  if (comm.root()) warn_of_memory(config.x, bytes_of(plan, comm), config.handling.memory_bytes);
   const auto x = parallel::agree(comm, [&] {
     return std::make_unique<LaggedMatrix>(config.x, plan.pieces, widest_design(plan.cases),
                                           most_components(plan.cases));
