@@ -30,7 +30,7 @@ AlphaNodes::AlphaNodes(const std::vector<double>& alphas, double lowest, double 
   for (Index count = 1;; ++count) {
     const auto r = qr.matrixR();
     Eigen::MatrixXd others = r.block(0, count, count, all.cols() - count);
-    r.topLeftCorner(count, count).triangularView<Eigen::Upper>().solveInPlace(others);
+    if (others.size() > 0) r.topLeftCorner(count, count).triangularView<Eigen::Upper>().solveInPlace(others);
     coefficients = MatrixD::Zero(count, all.cols());
     nodes.clear();
     for (Index q = 0; q < count; ++q) {
