@@ -1,22 +1,13 @@
 #include <gtest/gtest.h>
 
-#include <random>
-
 #include "cinecortex/encoding/pca.hpp"
 #include "cinecortex/encoding/ridge.hpp"
 #include "cinecortex/linalg/device.hpp"
+#include "random_matrix.hpp"
 
 // Whole fits by the code of a GPU, run by libtorch on the CPU, against those by OpenBLAS.
 namespace cinecortex::encoding {
 namespace {
-
-MatrixD random_matrix(Index rows, Index columns, unsigned seed) {
-  std::mt19937_64 engine(seed);
-  std::normal_distribution<double> normal;
-  MatrixD values(rows, columns);
-  for (double& value : values.reshaped()) value = normal(engine);
-  return values;
-}
 
 template <class Fn>
 auto on_device(Fn&& fn) {

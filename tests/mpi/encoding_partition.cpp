@@ -3,11 +3,11 @@
 #include <Eigen/Cholesky>
 #include <algorithm>
 #include <numeric>
-#include <random>
 
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/encoding/joined_source.hpp"
 #include "cinecortex/encoding/variance_partition.hpp"
+#include "random_matrix.hpp"
 
 // Every set of spaces is compared with separate fits on rows: the normal equations for each fold and alpha, and scores
 // of the predictions themselves.
@@ -16,14 +16,6 @@ namespace {
 
 using parallel::Communicator;
 using Rows = std::vector<Index>;
-
-MatrixD random_matrix(Index rows, Index columns, unsigned seed) {
-  std::mt19937_64 engine(seed);
-  std::normal_distribution<double> normal;
-  MatrixD values(rows, columns);
-  for (double& v : values.reshaped()) v = normal(engine);
-  return values;
-}
 
 double largest(const MatrixD& difference) {
   return difference.size() == 0 ? 0.0 : difference.cwiseAbs().maxCoeff();

@@ -1,12 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <Eigen/QR>
-#include <random>
 
 #include "../../src/encoding/nonnegative_qp.hpp"
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/encoding/ridge.hpp"
 #include "cinecortex/encoding/stacking.hpp"
+#include "random_matrix.hpp"
 #include "text_matrices.hpp"
 
 namespace cinecortex::encoding {
@@ -43,14 +43,6 @@ class MemoryStack final : public StackData {
   std::vector<MatrixD> predictions_;
   Rows begins_;
 };
-
-MatrixD random_matrix(Index rows, Index columns, unsigned seed) {
-  std::mt19937_64 engine(seed);
-  std::normal_distribution<double> normal;
-  MatrixD values(rows, columns);
-  for (double& v : values.reshaped()) v = normal(engine);
-  return values;
-}
 
 struct Data {
   MatrixD y;

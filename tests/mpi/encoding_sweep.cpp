@@ -5,11 +5,11 @@
 #include <Eigen/SVD>
 #include <algorithm>
 #include <numeric>
-#include <random>
 
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/encoding/ridge.hpp"
 #include "cinecortex/parallel/threads.hpp"
+#include "random_matrix.hpp"
 
 // Every point is compared with separate fits: design rows made one by one, one singular value decomposition a fold, one
 // product an alpha, and scores of the predictions themselves. Every rank makes them for itself.
@@ -17,14 +17,6 @@ namespace cinecortex::encoding {
 namespace {
 
 using parallel::Communicator;
-
-MatrixD random_matrix(Index rows, Index columns, unsigned seed) {
-  std::mt19937_64 engine(seed);
-  std::normal_distribution<double> normal;
-  MatrixD values(rows, columns);
-  for (double& v : values.reshaped()) v = normal(engine);
-  return values;
-}
 
 /// Runs of different lengths, features with falling variances as components have, and responses that follow them.
 struct Runs {

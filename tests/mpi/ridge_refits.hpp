@@ -5,25 +5,17 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "cinecortex/encoding/ridge.hpp"
+#include "random_matrix.hpp"
 
 /// Data for ridge, and plain refits on the rows that are left, made by every rank for itself.
 namespace cinecortex::encoding {
 
 using parallel::Communicator;
 using Rows = std::vector<Index>;
-
-inline MatrixD random_matrix(Index rows, Index columns, unsigned seed) {
-  std::mt19937_64 engine(seed);
-  std::normal_distribution<double> normal;
-  MatrixD values(rows, columns);
-  for (double& v : values.reshaped()) v = normal(engine);
-  return values;
-}
 
 struct Data {
   MatrixD x, y;

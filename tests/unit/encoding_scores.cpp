@@ -3,20 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
 
 #include "cinecortex/core/error.hpp"
+#include "random_matrix.hpp"
 
 namespace cinecortex::encoding {
 namespace {
-
-MatrixD random_matrix(Index rows, Index columns, unsigned seed) {
-  std::mt19937_64 engine(seed);
-  std::normal_distribution<double> normal;
-  MatrixD values(rows, columns);
-  for (double& v : values.reshaped()) v = normal(engine);
-  return values;
-}
 
 /// The definition, in long double.
 double plain_pearson(const VectorD& y, const VectorD& p) {

@@ -10,21 +10,14 @@
 #include <set>
 
 #include "cinecortex/core/error.hpp"
+#include "random_matrix.hpp"
 
 namespace cinecortex::encoding {
 namespace {
 
-MatrixF random_matrix(Index rows, Index columns, unsigned seed) {
-  std::mt19937_64 engine(seed);
-  std::normal_distribution<float> normal;
-  MatrixF values(rows, columns);
-  for (float& v : values.reshaped()) v = normal(engine);
-  return values;
-}
-
 /// Columns whose rows resemble their predecessors.
 MatrixF autocorrelated(Index rows, Index columns, float correlation, unsigned seed) {
-  MatrixF values = random_matrix(rows, columns, seed);
+  MatrixF values = random_matrix<float>(rows, columns, seed);
   const float fresh = std::sqrt(1 - correlation * correlation);
   for (Index i = 1; i < rows; ++i) values.row(i) = correlation * values.row(i - 1) + fresh * values.row(i);
   return values;
@@ -139,8 +132,8 @@ TEST(BlockPermutations, PNearsTheShareOfAllPermutations) {
   const Index draws = 20000;
   const BlockPermutations permutations(runs, {.permutations = draws, .block_tr = 2});
   EXPECT_EQ(permutations.distinct(), 120);
-  const MatrixF y = random_matrix(11, 20, 3);
-  const MatrixF p = 0.3 * y + random_matrix(11, 20, 4);
+  const MatrixF y = random_matrix<float>(11, 20, 3);
+  const MatrixF p = 0.3 * y + random_matrix<float>(11, 20, 4);
   const VectorD found = permutations.p_values(y, p);
   for (Index v = 0; v < 20; ++v) {
     const auto truth = column(y, v), prediction = column(p, v);
@@ -158,8 +151,8 @@ TEST(BlockPermutations, PNearsTheShareOfAllPermutations) {
 
 TEST(BlockPermutations, ATargetsPDoesNotDependOnItsNeighbours) {
   const BlockPermutations permutations({60, 45}, {.permutations = 99});
-  const MatrixF y = random_matrix(105, 70, 5);
-  const MatrixF p = 0.1 * y + random_matrix(105, 70, 6);
+  const MatrixF y = random_matrix<float>(105, 70, 5);
+  const MatrixF p = 0.1 * y + random_matrix<float>(105, 70, 6);
   const VectorD all = permutations.p_values(y, p);
   VectorD parts(70);
   for (Index part = 0; part < 3; ++part) {
@@ -194,7 +187,7 @@ TEST(BlockPermutations, APlantedSignalIsFound) {
 }
 
 TEST(BlockPermutations, NothingIsSignificantWhereNothingVariesOrMoves) {
-  MatrixF y = random_matrix(50, 4, 11);
+  MatrixF y = random_matrix<float>(50, 4, 11);
   MatrixF p = y;
   y.col(1).setConstant(0.1F);
   p.col(2).setConstant(1e6F / 3);

@@ -2,23 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
-
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/linalg/product_sum.hpp"
+#include "random_matrix.hpp"
 
 // The code of a GPU, run by libtorch on the CPU: what it computes, not how fast.
 namespace cinecortex::linalg {
 namespace {
-
-MatrixD random_matrix(Index rows, Index columns, unsigned seed) {
-  std::mt19937_64 engine(seed);
-  std::normal_distribution<double> normal;
-  MatrixD values(rows, columns);
-  for (double& value : values.reshaped()) value = normal(engine);
-  return values;
-}
 
 class OnDevice : public testing::Test {
  protected:
