@@ -113,20 +113,21 @@ MatrixD HeldOutRows::projected<double>(const MatrixD& cross) const {
 }
 
 template <>
-MatrixD HeldOutRows::fit_projected<double>(MatrixD cross) const {
+MatrixD HeldOutRows::fit_projected<double>(const MatrixD& cross) const {
   return projected<double>(cross);
 }
 
 template <>
-MatrixD HeldOutRows::fit_projected<float>(MatrixD cross) const {
+MatrixD HeldOutRows::fit_projected<float>(const MatrixD& cross) const {
   if (small_ == 0) return projected<double>(cross);
   const auto large = axes_.vectors().rightCols(axes_.rank() - small_);
   MatrixD result(axes_.rank(), cross.cols());
   auto of_large = result.bottomRows(large.cols());
   gemm(true, false, 1.0, large, cross, 0.0, of_large);
-  gemm(false, false, -1.0, large, of_large, 1.0, cross);
+  MatrixD rest = cross;
+  gemm(false, false, -1.0, large, of_large, 1.0, rest);
   result.topRows(small_) =
-      product(true, false, single_vectors_.leftCols(small_), MatrixF(cross.cast<float>())).cast<double>();
+      product(true, false, single_vectors_.leftCols(small_), MatrixF(rest.cast<float>())).cast<double>();
   return result;
 }
 

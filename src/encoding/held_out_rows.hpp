@@ -40,7 +40,7 @@ class HeldOutRows {
   /// The same of the rows of the fit, which is divided by small λ afterwards: so float32 rounds nothing that is large
   /// beside them.   From any thread.
   template <class Scalar>
-  MatrixD fit_projected(MatrixD cross) const;
+  MatrixD fit_projected(const MatrixD& cross) const;
   double single_norm() const noexcept { return single_norm_; }
   /// Vᵀ(mean of these rows - mean of the fit's) [r]
   const VectorD& offset() const noexcept { return offset_; }
