@@ -37,8 +37,7 @@ double block_systems(const RidgeShape& s) {
 
 /// Ranks that share a target, each with other runs.
 Index run_parts(const RidgeShape& s, double targets_at_once) {
-  const auto ranks = static_cast<int>(s.ranks);
-  return ranks / parallel::target_parts(ranks, static_cast<Index>(targets_at_once));
+  return parallel::run_parts(static_cast<int>(s.ranks), static_cast<Index>(targets_at_once));
 }
 
 double bytes_with(const RidgeShape& s, double targets_at_once, double cache) {

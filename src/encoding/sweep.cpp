@@ -302,7 +302,7 @@ double sweep_bytes(const std::vector<SweepPoint>& points, const SweepShape& shap
     for (const Index e : delays) differences.insert(std::abs(d - e));
   }
   const Index local = partition(shape.targets, shape.ranks, 0).size();
-  const Index run_parts = shape.ranks / parallel::target_parts(static_cast<int>(shape.ranks), shape.targets);
+  const Index run_parts = parallel::run_parts(static_cast<int>(shape.ranks), shape.targets);
   const auto t = static_cast<double>(local), f = static_cast<double>(shape.groups);
   const double column = t * static_cast<double>(run_parts);
   const auto k = static_cast<double>(components), p = static_cast<double>(columns);

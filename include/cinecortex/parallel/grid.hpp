@@ -13,6 +13,10 @@ std::vector<std::vector<Index>> deal_longest_first(std::span<const Index> weight
 /// The largest divisor of `size` that leaves every part at least `min_targets` targets (1 if none does).
 /// Collective: no.
 int target_parts(int size, Index targets, Index min_targets = 64);
+/// How many of `size` ranks then share a target, each with other runs.   Collective: no.
+inline int run_parts(int size, Index targets) {
+  return size / target_parts(size, targets);
+}
 
 /// A process grid of runs × targets (mathematics: rows of a regression are dealt to the run axis, target
 /// columns to the target axis). Ranks of one row share runs, ranks of one column share targets. The ranks of
