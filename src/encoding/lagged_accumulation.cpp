@@ -1,12 +1,13 @@
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/encoding/lagged_statistics.hpp"
 #include "cinecortex/linalg/product_sum.hpp"
 #include "columns.hpp"
+#include "read_ahead.hpp"
 #include "ridge_problem.hpp"
-#include "stream_ahead.hpp"
 
 namespace cinecortex::encoding {
 namespace {
@@ -97,10 +98,12 @@ class LaggedAccumulator {
     for (std::size_t i = 0; i < delays_.size(); ++i) crosses_.emplace_back(shape.components, targets);
   }
 
-  /// @param part of parts  the share of the products of features that this rank takes over, in pieces that do not
-  ///                       depend on the number of ranks, and so round alike; `turn` begins with another rank each run
+  /// @param piece_rows     longer runs are cut, for the products of features
+  /// @param part of parts  the share of these products that this rank takes over, in pieces that do not depend on the
+  ///                       number of ranks, and so round alike; `turn` begins with another rank each batch
   template <class Scalar>
-  void add(const Run<Scalar>& run, Index first_time, Range interior, Index turn, Index part, Index parts) {
+  void add(const Run<Scalar>& run, Index first_time, Range interior, Index piece_rows, Index turn, Index part,
+           Index parts) {
     if (interior.empty()) return;
     const Index first = interior.begin - delays_.back();
     const Index rows = interior.end - delays_.front() - first;
@@ -111,10 +114,13 @@ class LaggedAccumulator {
         const Index begin = first + piece * piece_rows,
                     size = std::min(piece_rows, count - piece * piece_rows);
         const auto now = run.x.middleRows(begin, size);
+        const bool whole = count <= piece_rows;
         if (i == 0) {
           gram_.add(now);
+          if (!whole) gram_.settle();
         } else {
           autos_[i - 1].add(now, run.x.middleRows(begin + differences_[i], size));
+          if (!whole) autos_[i - 1].settle();
         }
       }
     }
@@ -128,6 +134,13 @@ class LaggedAccumulator {
     }
     add_column_sums(y, sum_y_, squares_y_);
     interior_rows_ += interior.size();
+  }
+
+  /// At the end of a batch.
+  void settle() {
+    gram_.settle();
+    for (auto& product : autos_) product.settle();
+    for (auto& product : crosses_) product.settle();
   }
 
   /// Keeps what is needed of a run's rows near its edges.   @pre run.x is not shifted, run.y is.
@@ -176,8 +189,6 @@ class LaggedAccumulator {
   }
 
  private:
-  static constexpr Index piece_rows = 512;
-
   std::vector<Edges> gather_edges(const parallel::Communicator& axis, Range owned) {
     if (axis.size() == 1) return sorted(std::move(edges_));  // who shares targets with nobody owns them
     Packer packer;
@@ -226,16 +237,65 @@ class LaggedAccumulator {
   std::vector<Edges> edges_;
 };
 
+/// Neighbouring runs of one group and season whose products are summed in float32 before they are added to the float64
+/// sums: adding them takes as long as multiplying a hundred rows. Which runs these are does not depend on the ranks, or
+/// small components would.
+struct Batch {
+  Index turn;  ///< its number among all
+  Index group;
+  std::vector<Index> blocks;
+};
+
+/// A batch is closed once it has so many rows: enough for products near gemm's rate, few enough that a small study has
+/// batches to deal.
+Index batch_rows(const RidgeProblem& problem) {
+  return std::clamp<Index>(problem.rows() / 64, 512, linalg::most_rows_of_float32);
+}
+
+/// This rank's batches; for products in float64 each run by itself.
+std::vector<Batch> batches_local(const LaggedSource& x, const std::vector<Index>& group_of, bool single,
+                                 const RidgeProblem& problem) {
+  const Index enough = single ? batch_rows(problem) : 1;
+  std::vector<Batch> batches;
+  std::vector<Index> rows;
+  std::map<std::pair<Index, Index>, std::size_t> open;  // the last batch of a group and season
+  for (Index block = 0; block < problem.blocks(); ++block) {
+    const Index group = group_of[static_cast<std::size_t>(block)], more = problem.rows(block);
+    if (more == 0) continue;
+    const auto [last, first] = open.try_emplace({group, x.season(block)}, batches.size());
+    std::size_t& at = last->second;
+    if (first || rows[at] >= enough || rows[at] + more > linalg::most_rows_of_float32) {
+      at = batches.size();
+      batches.push_back({static_cast<Index>(at), group, {}});
+      rows.push_back(0);
+    }
+    batches[at].blocks.push_back(block);
+    rows[at] += more;
+  }
+  const auto dealt = parallel::deal_longest_first(rows, problem.grid().run_parts());
+  std::vector<Batch> mine;
+  for (const Index batch : dealt[static_cast<std::size_t>(problem.grid().run_part())]) {
+    mine.push_back(std::move(batches[static_cast<std::size_t>(batch)]));
+  }
+  return mine;
+}
+
 template <class Scalar>
 void stream_runs(const LaggedSource& x, const BlockSource& y, const std::vector<Index>& group_of,
                  const RidgeProblem& problem, const std::vector<Index>& delays, const VectorD& shift_x,
                  const VectorD& shift_y, std::vector<LaggedAccumulator>& groups) {
   const Index part = problem.grid().target_part(), parts = problem.grid().target_parts();
-  stream_ahead(
-      problem, [&](Index block) { return read_run<Scalar>(x, y, block, problem.grid().targets_local()); },
-      [&](Index block, Run<Scalar> run) {
-        LaggedAccumulator& group =
-            groups[static_cast<std::size_t>(group_of[static_cast<std::size_t>(block)])];
+  const Index piece_rows = batch_rows(problem);
+  const auto batches = batches_local(x, group_of, std::is_same_v<Scalar, float>, problem);
+  std::vector<Index> blocks;
+  for (const Batch& batch : batches) blocks.insert(blocks.end(), batch.blocks.begin(), batch.blocks.end());
+  parallel::agree(problem.comm(), [&] {
+    ReadAhead ahead(
+        blocks, [&](Index block) { return read_run<Scalar>(x, y, block, problem.grid().targets_local()); });
+    for (const Batch& batch : batches) {
+      LaggedAccumulator& group = groups[static_cast<std::size_t>(batch.group)];
+      for (const Index block : batch.blocks) {
+        Run<Scalar> run = ahead.next();
         LaggedAccumulator::Edges place;
         place.block = block;
         place.feature_rows = run.x.rows();
@@ -245,8 +305,11 @@ void stream_runs(const LaggedSource& x, const BlockSource& y, const std::vector<
         subtract_from_rows(run.y, shift_y);
         group.keep_edges(run, place);
         subtract_from_rows(run.x, shift_x);
-        group.add(run, place.times.begin, place.interior, block, part, parts);
-      });
+        group.add(run, place.times.begin, place.interior, piece_rows, batch.turn, part, parts);
+      }
+      group.settle();
+    }
+  });
 }
 
 VectorD first_means(const RidgeProblem& problem, const parallel::Communicator& axis, Index columns,

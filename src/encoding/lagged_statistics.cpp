@@ -199,7 +199,7 @@ void LaggedStatistics::add_edge_rows(const Design& design, Index k, Statistics& 
   const auto flush = [&] {
     const auto some_x = x.topRows(count);
     const auto some_y = y.topRows(count);
-    if (has_gram()) linalg::add_gram(some_x, statistics.gram);
+    if (has_gram()) linalg::add_gram(some_x, 1.0, statistics.gram);
     linalg::gemm(true, false, 1.0, some_x, some_y, 1.0, statistics.cross);
     statistics.sum_x += some_x.colwise().sum().transpose();
     statistics.sum_y += some_y.colwise().sum().transpose();

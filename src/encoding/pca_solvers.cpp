@@ -74,7 +74,10 @@ MatrixD images_of(const FitRows& rows, const MatrixD& vectors, GramSum* gram, co
     for_each_piece<Scalar>(rows, comm, [&](const ConstView<Scalar>& piece) {
       const Matrix<Scalar> scores = linalg::product(false, true, piece, axes);
       sum.add(scores, piece);
-      if (gram != nullptr) gram->add(ConstView<Scalar>(scores));
+      sum.settle();
+      if (gram == nullptr) return;
+      gram->add(ConstView<Scalar>(scores));
+      gram->settle();
     });
     return sum.take();
   });
@@ -230,6 +233,7 @@ Solution covariance(FitRows& rows, const PcaShape& shape, std::uint64_t seed, co
     for_each_piece<Scalar>(rows, comm, [&](const ConstView<Scalar>& piece) {
       moments.add<Scalar>(piece);
       sum.add(piece);
+      sum.settle();
     });
     return sum.take();
   });
@@ -315,6 +319,7 @@ Solution dual(FitRows& rows, const PcaShape& shape, std::uint64_t seed, const Co
       Matrix<Scalar> shard = rows.transposed<Scalar>(columns);
       centre_shard(shard, columns, shifted_by, rows.scale_mode(), scaling);
       sum.add(shard);
+      sum.settle();
     });
     return sum.take();
   });

@@ -77,6 +77,51 @@ bool served_by_openblas(const std::string& library) {
   return library == openblas_library() || library.find("openblas") != std::string::npos;
 }
 
+void multiply(bool transpose_a, bool transpose_b, ProductSizes sizes, double alpha, const ConstViewD& a,
+              const ConstViewD& b, double beta, ViewD c) {
+  cblas_dgemm(CblasRowMajor, op(transpose_a), op(transpose_b), sizes.m, sizes.n, sizes.k, alpha, a.data(),
+              leading(a), b.data(), leading(b), beta, c.data(), leading(c));
+}
+
+void multiply(bool transpose_a, bool transpose_b, ProductSizes sizes, float alpha, const ConstViewF& a,
+              const ConstViewF& b, float beta, ViewF c) {
+  cblas_sgemm(CblasRowMajor, op(transpose_a), op(transpose_b), sizes.m, sizes.n, sizes.k, alpha, a.data(),
+              leading(a), b.data(), leading(b), beta, c.data(), leading(c));
+}
+
+void syrk(const ConstViewD& a, double beta, ViewD c) {
+  cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, blas_size(a.cols()), blas_size(a.rows()), 1.0, a.data(),
+              leading(a), beta, c.data(), leading(c));
+}
+
+void syrk(const ConstViewF& a, float beta, ViewF c) {
+  cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, blas_size(a.cols()), blas_size(a.rows()), 1.0F, a.data(),
+              leading(a), beta, c.data(), leading(c));
+}
+
+/// c = beta c + aᵀ a, upper triangle, in panels of columns that hold as many numbers of it, one for each thread. In
+/// OpenBLAS' own syrk threads wait for each other: 480 rows × 1000 columns reach 0.73 of gemm's rate on two threads, and
+/// 0.86 in this way. Panels below 128 columns would be packed for too few operations.
+template <class Scalar>
+void syrk_in_panels(const ConstView<Scalar>& a, Scalar beta, View<Scalar> c) {
+  const Index p = a.cols(), panels = parallel::openmp_threads();
+  if (panels == 1 || p / (2 * panels) < 128) return syrk(a, beta, c);
+  const auto begin = [&](Index panel) {
+    const double share = static_cast<double>(panel) / static_cast<double>(panels);
+    return panel == panels ? p : static_cast<Index>(static_cast<double>(p) * std::sqrt(share)) / 16 * 16;
+  };
+  parallel::for_each_in_threads(panels, [&](Index panel) {
+    const Index first = begin(panel), columns = begin(panel + 1) - first;
+    const auto right = a.middleCols(first, columns);
+    if (first > 0) {
+      const ProductSizes sizes{blas_size(first), blas_size(columns), blas_size(a.rows())};
+      multiply(true, false, sizes, Scalar{1}, a.leftCols(first), right, beta,
+               c.block(0, first, first, columns));
+    }
+    syrk(right, beta, c.block(first, first, columns, columns));
+  });
+}
+
 }  // namespace
 
 void set_blas_threads(int threads) {
@@ -103,8 +148,7 @@ void gemm(bool transpose_a, bool transpose_b, double alpha, const ConstViewD& a,
   if (const auto* on_device = device_for(2.0 * m * n * k)) {
     return on_device->gemm(transpose_a, transpose_b, alpha, a, b, beta, c);
   }
-  cblas_dgemm(CblasRowMajor, op(transpose_a), op(transpose_b), m, n, k, alpha, a.data(), leading(a), b.data(),
-              leading(b), beta, c.data(), leading(c));
+  multiply(transpose_a, transpose_b, {m, n, k}, alpha, a, b, beta, c);
 }
 
 void gemm(bool transpose_a, bool transpose_b, float alpha, const ConstViewF& a, const ConstViewF& b,
@@ -114,8 +158,7 @@ void gemm(bool transpose_a, bool transpose_b, float alpha, const ConstViewF& a, 
   if (const auto* on_device = device_for(2.0 * m * n * k)) {
     return on_device->gemm(transpose_a, transpose_b, alpha, a, b, beta, c);
   }
-  cblas_sgemm(CblasRowMajor, op(transpose_a), op(transpose_b), m, n, k, alpha, a.data(), leading(a), b.data(),
-              leading(b), beta, c.data(), leading(c));
+  multiply(transpose_a, transpose_b, {m, n, k}, alpha, a, b, beta, c);
 }
 
 MatrixD product(bool transpose_a, bool transpose_b, const ConstViewD& a, const ConstViewD& b) {
@@ -130,21 +173,14 @@ MatrixF product(bool transpose_a, bool transpose_b, const ConstViewF& a, const C
   return c;
 }
 
-void add_gram(const ConstViewD& a, ViewD c) {
+void add_gram(const ConstViewD& a, double beta, ViewD c) {
   check_gram(a, c);
-  if (a.size() == 0) return;
-  cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, blas_size(a.cols()), blas_size(a.rows()), 1.0, a.data(),
-              leading(a), 1.0, c.data(), leading(c));
+  syrk_in_panels(a, beta, c);
 }
 
-void put_gram(const ConstViewF& a, ViewF c) {
+void add_gram(const ConstViewF& a, float beta, ViewF c) {
   check_gram(a, c);
-  if (a.size() == 0) {
-    c.setZero();
-    return;
-  }
-  cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, blas_size(a.cols()), blas_size(a.rows()), 1.0F, a.data(),
-              leading(a), 0.0F, c.data(), leading(c));
+  syrk_in_panels(a, beta, c);
 }
 
 void mirror_upper(ViewD c) {

@@ -7,10 +7,6 @@
 /// because they are used many times. libtorch is used in device_torch.cpp alone.   Collective: no, all of it.
 namespace cinecortex::linalg {
 
-/// Rows that float32 sums up before they move to float64: more of them cost digits. Where sums are cut must not depend
-/// on anything but the piece, so that a sum is the same however pieces are dealt to ranks.
-constexpr Index most_rows_of_float32 = 2048;
-
 /// A float64 sum of products that stays on the device until it is taken.
 class DeviceSum {
  public:

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "cinecortex/core/error.hpp"
+#include "cinecortex/linalg/product_sum.hpp"
 #include "device_kernels.hpp"
 
 namespace cinecortex::linalg {

@@ -1,5 +1,10 @@
 #include "cinecortex/linalg/product_sum.hpp"
 
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "cinecortex/core/error.hpp"
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/parallel/threads.hpp"
 #include "device_kernels.hpp"
@@ -13,20 +18,27 @@ constexpr Index most_columns = 4096;
 
 /// total += recent, from column `first(row)` on, or total = recent where the sum begins.
 template <class First>
-void move_sum(const MatrixF& recent, ViewD total, bool begins, First first) {
+void move_sum(const MatrixF& recent, MatrixD& total, Range columns, bool begins, First first) {
   constexpr Index strip = 64;
   const Index strips = (total.rows() + strip - 1) / strip;
   parallel::for_each_in_threads(strips, [&](Index s) {
     for (Index i = s * strip; i < std::min(total.rows(), (s + 1) * strip); ++i) {
       const float* from = recent.row(i).data();
-      double* to = total.row(i).data();
+      double* to = total.row(i).data() + columns.begin;
       if (begins) {
-        std::copy(from + first(i), from + total.cols(), to + first(i));
+        std::copy(from + first(i), from + columns.size(), to + first(i));
         continue;
       }
-      for (Index j = first(i); j < total.cols(); ++j) to[j] += static_cast<double>(from[j]);
+      for (Index j = first(i); j < columns.size(); ++j) to[j] += static_cast<double>(from[j]);
     }
   });
+}
+
+/// Calls fn(rows) for a piece's rows, as many at a time as float32 sums up.
+template <class Fn>
+void for_each_cut(Index rows, Fn&& fn) {
+  for (Index row = 0; row < rows; row += most_rows_of_float32)
+    fn(Range{row, std::min(row + most_rows_of_float32, rows)});
 }
 
 std::unique_ptr<DeviceSum> sum_on_device(Index rows, Index columns) {
@@ -45,18 +57,35 @@ void ProductSum::add(const ConstViewF& a, const ConstViewF& b) {
   if (a.rows() == 0) return;
   if (on_device_) return on_device_->add(a, b);
   if (rows_ == 0 || columns_ == 0) return;
-  const bool first = total_.size() == 0;
-  if (first) total_.resize(rows_, columns_);
-  for (Index column = 0; column < b.cols(); column += most_columns) {
-    const Index columns = std::min(most_columns, b.cols() - column);
-    recent_.resize(total_.rows(), columns);
-    for (Index row = 0; row < a.rows(); row += most_rows_of_float32) {
-      const Index rows = std::min(most_rows_of_float32, a.rows() - row);
-      gemm(true, false, 1.0F, a.middleRows(row, rows), b.block(row, column, rows, columns), 0.0F, recent_);
-      move_sum(recent_, total_.middleCols(column, columns), first && row == 0,
-               [](Index) { return Index{0}; });
-    }
+  if (b.cols() != columns_) {
+    throw Error(fmt::format("internal: a sum of products with {} columns was given {}", columns_, b.cols()));
   }
+  const Index width = std::min(columns_, most_columns);
+  recent_.resize(rows_, width);
+  for_each_cut(a.rows(), [&](Range rows) {
+    const auto some_a = a.middleRows(rows.begin, rows.size()), some_b = b.middleRows(rows.begin, rows.size());
+    if (recent_rows_ + rows.size() > most_rows_of_float32) settle();
+    if (width == columns_) {
+      gemm(true, false, 1.0F, some_a, some_b, recent_rows_ > 0 ? 1.0F : 0.0F, recent_);
+      recent_rows_ += rows.size();
+      return;
+    }
+    const bool begins = total_.size() == 0;
+    if (begins) total_.resize(rows_, columns_);
+    for (Index column = 0; column < columns_; column += width) {
+      const Range columns{column, std::min(column + width, columns_)};
+      recent_.resize(rows_, columns.size());
+      gemm(true, false, 1.0F, some_a, some_b.middleCols(column, columns.size()), 0.0F, recent_);
+      move_sum(recent_, total_, columns, begins, [](Index) { return Index{0}; });
+    }
+  });
+}
+
+void ProductSum::settle() {
+  if (std::exchange(recent_rows_, 0) == 0) return;
+  const bool begins = total_.size() == 0;
+  if (begins) total_.resize(rows_, columns_);
+  move_sum(recent_, total_, {0, columns_}, begins, [](Index) { return Index{0}; });
 }
 
 void ProductSum::add(const ConstViewD& a, const ConstViewD& b) {
@@ -69,6 +98,7 @@ void ProductSum::add(const ConstViewD& a, const ConstViewD& b) {
 
 MatrixD ProductSum::take() {
   if (on_device_) return on_device_->take();
+  settle();
   recent_.resize(0, 0);
   if (total_.size() == 0) return MatrixD::Zero(rows_, columns_);
   return std::move(total_);
@@ -82,24 +112,31 @@ void GramSum::add(const ConstViewF& a) {
   if (a.rows() == 0) return;
   if (on_device_) return on_device_->add(a, a);
   if (columns_ == 0) return;
-  const bool first = total_.size() == 0;
-  if (first) total_.resize(columns_, columns_);
   recent_.resize(columns_, columns_);
-  for (Index row = 0; row < a.rows(); row += most_rows_of_float32) {
-    put_gram(a.middleRows(row, std::min(most_rows_of_float32, a.rows() - row)), recent_);
-    move_sum(recent_, total_, first && row == 0, [](Index i) { return i; });
-  }
+  for_each_cut(a.rows(), [&](Range rows) {
+    if (recent_rows_ + rows.size() > most_rows_of_float32) settle();
+    add_gram(a.middleRows(rows.begin, rows.size()), recent_rows_ > 0 ? 1.0F : 0.0F, recent_);
+    recent_rows_ += rows.size();
+  });
+}
+
+void GramSum::settle() {
+  if (std::exchange(recent_rows_, 0) == 0) return;
+  const bool begins = total_.size() == 0;
+  if (begins) total_.resize(columns_, columns_);
+  move_sum(recent_, total_, {0, columns_}, begins, [](Index i) { return i; });
 }
 
 void GramSum::add(const ConstViewD& a) {
   if (a.rows() == 0) return;
   if (on_device_) return on_device_->add(a, a);
   if (total_.size() == 0) total_ = MatrixD::Zero(columns_, columns_);
-  add_gram(a, total_);
+  add_gram(a, 1.0, total_);
 }
 
 MatrixD GramSum::take() {
   if (on_device_) return on_device_->take();
+  settle();
   recent_.resize(0, 0);
   if (total_.size() == 0) return MatrixD::Zero(columns_, columns_);
   mirror_upper(total_);

@@ -1,4 +1,7 @@
 #pragma once
+#include <map>
+#include <string>
+
 #include "cinecortex/encoding/lagged_statistics.hpp"
 #include "sources.hpp"
 
@@ -14,7 +17,13 @@ class LaggedScores final : public encoding::LaggedSource {
         components_(components),
         data_(data),
         presentations_(std::move(presentations)),
-        times_(std::move(times)) {}
+        times_(std::move(times)) {
+    std::map<std::string, Index> numbers;
+    for (const auto& shown : presentations_) {
+      const auto next = static_cast<Index>(numbers.size());
+      seasons_.push_back(numbers.try_emplace(shown.run->id.group(), next).first->second);
+    }
+  }
   /// At all trimmed TRs.
   LaggedScores(const ScoreReader& scores, encoding::Design design, Index components, const DataConfig& data,
                const std::vector<Presentation>& presentations)
@@ -32,6 +41,7 @@ class LaggedScores final : public encoding::LaggedSource {
   MatrixF features_single(Index block) const override {
     return scores_.read<float>(task(block)).leftCols(components_);
   }
+  Index season(Index block) const override { return seasons_[static_cast<std::size_t>(block)]; }
   bool single_precision() const override { return true; }
   Index blocks() const override { return static_cast<Index>(presentations_.size()); }
   std::string name(Index block) const override { return task(block); }
@@ -54,6 +64,7 @@ class LaggedScores final : public encoding::LaggedSource {
   const DataConfig& data_;
   std::vector<Presentation> presentations_;
   std::vector<Range> times_;
+  std::vector<Index> seasons_;
 };
 
 }  // namespace cinecortex::stages

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "cinecortex/core/error.hpp"
+#include "cinecortex/parallel/threads.hpp"
 
 namespace cinecortex::linalg {
 namespace {
@@ -102,8 +103,8 @@ TEST(AddGram, AddsTheUpperTriangleAndMirrorFillsTheLower) {
     const MatrixD a = MatrixD::Random(11, columns + 2);
     const auto part = a.middleCols(1, columns);
     MatrixD gram = MatrixD::Identity(columns, columns);
-    add_gram(part, gram);
-    add_gram(part, gram);
+    add_gram(part, 1.0, gram);
+    add_gram(part, 1.0, gram);
     mirror_upper(gram);
     const MatrixD expected =
         MatrixD::Identity(columns, columns) + 2.0 * plain_product<double>(part.transpose(), part);
@@ -111,11 +112,38 @@ TEST(AddGram, AddsTheUpperTriangleAndMirrorFillsTheLower) {
   }
 }
 
+TEST(AddGram, PanelsOfThreadsMakeTheSameTriangleAndNothingBelowIt) {
+  const int threads = parallel::openmp_threads();
+  for (const int panels : {1, 2, 3}) {
+    parallel::set_openmp_threads(panels);
+    for (const Index columns : {767, 768, 801}) {
+      const MatrixD a = MatrixD::Random(13, columns + 5);
+      const MatrixF single = a.cast<float>();
+      MatrixD gram = MatrixD::Constant(columns, columns, 2.0);
+      MatrixF single_gram = MatrixF::Constant(columns, columns, std::numeric_limits<float>::quiet_NaN());
+      add_gram(a.leftCols(columns), 3.0, gram);
+      add_gram(single.leftCols(columns), 0.0F, single_gram);
+      const MatrixD product = a.leftCols(columns).transpose() * a.leftCols(columns);
+      const auto upper = [](const auto& matrix) {
+        return MatrixD(matrix.template cast<double>().template triangularView<Eigen::Upper>());
+      };
+      EXPECT_LT(upper(gram - product - MatrixD::Constant(columns, columns, 6.0)).cwiseAbs().maxCoeff(),
+                1e-12);
+      EXPECT_LT((upper(single_gram) - upper(product)).cwiseAbs().maxCoeff(), 1e-4);
+      for (Index i = 1; i < columns; ++i) {
+        ASSERT_TRUE((gram.row(i).head(i).array() == 2.0).all()) << i;
+        ASSERT_TRUE(single_gram.row(i).head(i).array().isNaN().all()) << i;
+      }
+    }
+  }
+  parallel::set_openmp_threads(threads);
+}
+
 TEST(AddGram, NoRowsAddNothing) {
   MatrixD gram = MatrixD::Identity(3, 3);
-  add_gram(MatrixD(0, 3), gram);
+  add_gram(MatrixD(0, 3), 1.0, gram);
   EXPECT_EQ(gram, MatrixD::Identity(3, 3));
-  EXPECT_THROW(add_gram(MatrixD(2, 4), gram), Error);
+  EXPECT_THROW(add_gram(MatrixD(2, 4), 1.0, gram), Error);
 }
 
 TEST(Eigh, PairsRebuildTheMatrix) {

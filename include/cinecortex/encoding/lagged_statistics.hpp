@@ -18,6 +18,9 @@ class LaggedSource : public BlockSource {
   virtual Index lowest() const = 0;  ///< edge `shift`: first feature row of a window (method §5)
   virtual MatrixD features(Index block) const = 0;  ///< [L, k]
   virtual MatrixF features_single(Index block) const { return features(block).cast<float>(); }
+  /// A number for its season or movie: sums in float32 never go on from one to another, so that sums of seasons add up
+  /// to those of all runs.
+  virtual Index season(Index /*block*/) const { return 0; }
 
   Index rows(Index block) const final { return times(block).size(); }
   Index columns() const final { return design().columns(components()); }

@@ -7,12 +7,16 @@ namespace cinecortex::linalg {
 
 class DeviceSum;
 
-/// A sum of products aᵀb over pieces of rows, in float64. Pieces in float32 are multiplied in float32 (2048 rows at
-/// most) and their product is added to the float64 sum: near float64's accuracy at float32's speed, and the same sum
-/// however pieces are dealt to ranks. Pieces in float64 are multiplied in float64.   Collective: no.
-/// On a GPU (device.hpp) the sum stays there until it is taken.
-/// Memory: 8 bytes a number; once float32 came, 4 more for 4096 columns. Bound by the processor's gemm rate for pieces of
-/// some hundred rows.
+/// Rows that float32 sums up before they move to float64: more of them cost digits.
+constexpr Index most_rows_of_float32 = 2048;
+
+/// A sum of products aᵀb over pieces of rows, in float64. Pieces in float32 are multiplied and summed in float32, of
+/// most_rows_of_float32 at most, until `settle` adds that sum to the float64 one: near float64's accuracy at float32's
+/// speed. Which pieces settle together must not depend on the number of ranks, or the sum's rounding does.
+/// Pieces in float64 are multiplied in float64.   Collective: no.
+/// On a GPU (device.hpp) the sum stays there until it is taken, and each piece settles at once.
+/// Memory: 8 bytes a number; once float32 came, 4 more for 4096 columns (where there are more, each piece settles at
+/// once). Bound by the processor's gemm rate where some 1000 rows settle together; below, by moving the float32 sum.
 class ProductSum {
  public:
   ProductSum(Index rows, Index columns);
@@ -21,6 +25,7 @@ class ProductSum {
   /// @param a  [n, rows]    @param b  [n, columns]    @throws Error if the shapes do not fit.
   void add(const ConstViewF& a, const ConstViewF& b);
   void add(const ConstViewD& a, const ConstViewD& b);
+  void settle();  ///< take() settles too
   /// The sum so far [rows, columns]; the object is empty afterwards.
   MatrixD take();
 
@@ -29,6 +34,7 @@ class ProductSum {
   /// Empty before the first piece, whose product is its first touch: by the threads that add to it.
   MatrixD total_;
   MatrixF recent_;
+  Index recent_rows_ = 0;  ///< of pieces that have not settled
   std::unique_ptr<DeviceSum> on_device_;
 };
 
@@ -40,6 +46,7 @@ class GramSum {
   GramSum(GramSum&&) noexcept;
   void add(const ConstViewF& a);
   void add(const ConstViewD& a);
+  void settle();
   /// Both triangles [columns, columns]; the object is empty afterwards.
   MatrixD take();
 
@@ -47,6 +54,7 @@ class GramSum {
   Index columns_;
   MatrixD total_;  ///< the upper triangle; as in ProductSum
   MatrixF recent_;
+  Index recent_rows_ = 0;
   std::unique_ptr<DeviceSum> on_device_;
 };
 
