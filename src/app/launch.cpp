@@ -107,7 +107,6 @@ std::string fair_device(const std::string& wanted, const parallel::Communicator&
 void set_threads(int threads) {
   parallel::set_openmp_threads(threads);
   linalg::set_blas_threads(threads);
-  models::set_torch_threads(threads);
 }
 
 }  // namespace cinecortex::app

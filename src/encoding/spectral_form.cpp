@@ -49,7 +49,8 @@ Matrix<Scalar> turned_rows(Matrix<Scalar> x, const VectorD& mean, const Matrix<S
 
 }  // namespace
 
-MatrixD gather_columns(const MatrixD& owned, const RidgeProblem& problem) {
+MatrixD gather_columns(MatrixD owned, const RidgeProblem& problem) {
+  if (problem.grid().run_axis().size() == 1) return owned;
   const MatrixD transposed = owned.transpose();  // so that what ranks send lies one after the other
   const auto all = problem.grid().run_axis().gather(
       std::span<const double>(transposed.data(), static_cast<std::size_t>(transposed.size())));

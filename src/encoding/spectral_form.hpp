@@ -90,7 +90,7 @@ class DualForm final : public SpectralForm {
 
 /// Columns of all ranks that share runs' targets, from each rank's own: [rows, t_col].
 /// Collective: over the problem's run axis.
-MatrixD gather_columns(const MatrixD& owned, const RidgeProblem& problem);
+MatrixD gather_columns(MatrixD owned, const RidgeProblem& problem);
 VectorD gather_targets(const VectorD& owned, const RidgeProblem& problem);
 
 }  // namespace cinecortex::encoding

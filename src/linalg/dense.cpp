@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <sstream>
 #include <string_view>
 #include <vector>
@@ -222,10 +223,10 @@ EigenPairs eigh(const ConstViewD& symmetric) {
   const int n = blas_size(size);
   const int lwork = blas_size(1 + 6 * size + 2 * size * size);
   const int liwork = blas_size(3 + 5 * size);
-  std::vector<double> work(static_cast<std::size_t>(lwork));
-  std::vector<int> iwork(static_cast<std::size_t>(liwork));
+  const auto work = std::make_unique_for_overwrite<double[]>(static_cast<std::size_t>(lwork));
+  const auto iwork = std::make_unique_for_overwrite<int[]>(static_cast<std::size_t>(liwork));
   int info = 0;
-  dsyevd_("V", "U", &n, pairs.vectors.data(), &n, pairs.values.data(), work.data(), &lwork, iwork.data(),
+  dsyevd_("V", "U", &n, pairs.vectors.data(), &n, pairs.values.data(), work.get(), &lwork, iwork.get(),
           &liwork, &info);
   if (info != 0) {
     throw NumericalError(fmt::format(

@@ -1,4 +1,5 @@
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/linalg/product_sum.hpp"
+#include "cinecortex/parallel/threads.hpp"
 #include "device_kernels.hpp"
 
 namespace cinecortex::linalg {
@@ -116,6 +118,7 @@ std::unique_ptr<DeviceKernels> make_torch_kernels(const std::string& device) {
   try {
     const at::Device chosen(device == "torch-cpu" ? "cpu" : device);
     if (device != "torch-cpu" && !chosen.is_cuda()) throw InputError("allowed are cpu, cuda:N, torch-cpu");
+    at::set_num_threads(parallel::openmp_threads());  // or the first operation sets OpenMP's to all cores
     static_cast<void>(at::zeros({1}, at::TensorOptions().device(chosen)));
     return std::make_unique<TorchKernels>(chosen);
   } catch (const std::exception& e) {

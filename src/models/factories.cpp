@@ -1,11 +1,13 @@
 #include "factories.hpp"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <map>
 
 #include "batching.hpp"
 #include "cinecortex/core/error.hpp"
+#include "cinecortex/parallel/threads.hpp"
 
 namespace cinecortex::models {
 
@@ -22,6 +24,7 @@ std::unique_ptr<Extractor> make_model(const Options& options, const ModelConfig&
   const auto found = factories.find(config.model);
   if (found == factories.end())
     throw Error("internal: the catalogue's model " + config.model + " has no factory");
+  at::set_num_threads(parallel::openmp_threads());  // or the first operation sets OpenMP's to all cores
   try {
     return found->second(options, config);
   } catch (const std::exception& error) {

@@ -1,7 +1,6 @@
 #include "cinecortex/models/runtime.hpp"
 
 #include <ATen/Context.h>
-#include <ATen/Parallel.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
@@ -37,11 +36,6 @@ int device_number(const std::string& wanted, int devices) {
 }
 
 }  // namespace
-
-void set_torch_threads(int threads) {
-  load_cuda_backend();
-  at::set_num_threads(threads);
-}
 
 bool statistics_only() {
   return false;

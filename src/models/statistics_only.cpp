@@ -18,8 +18,6 @@ std::unique_ptr<Extractor> make_model(const Options&, const ModelConfig& config)
                   config.model));
 }
 
-void set_torch_threads(int) {}
-
 std::string torch_version() {
   return "not in this build";
 }

@@ -25,7 +25,7 @@ double fair_memory_bytes(std::optional<std::int64_t> wanted, const parallel::Com
 /// @throws InputError on every rank: a device that is not there; GPUs for some ranks alone.   Collective: over comm.
 std::string fair_device(const std::string& wanted, const parallel::Communicator& comm);
 
-/// OpenMP, BLAS and torch, each of which counts by itself.   Collective: no.
+/// OpenMP and BLAS, each of which counts by itself; torch follows OpenMP where it is used.   Collective: no.
 void set_threads(int threads);
 
 }  // namespace cinecortex::app

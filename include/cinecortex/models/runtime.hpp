@@ -2,12 +2,8 @@
 #include <string>
 #include <vector>
 
-/// The tensor library behind the models: threads, version and devices, without its headers.
+/// The tensor library behind the models: version and devices, without its headers.
 namespace cinecortex::models {
-
-/// Threads of the tensor library on this rank. Called by main before anything else of this room: the first
-/// tensor operation would otherwise cut OpenMP's threads for the whole program.   Collective: no.
-void set_torch_threads(int threads);
 
 /// Whether this program was built without libtorch, FFmpeg and all feature spaces (CINECORTEX_STATISTICS_ONLY).
 bool statistics_only();
