@@ -3,19 +3,44 @@
 #include <algorithm>
 #include <limits>
 
+#include "any_processor.hpp"
 #include "cinecortex/parallel/threads.hpp"
 #include "columns.hpp"
 
 namespace cinecortex::encoding {
 namespace {
 
-/// fn(begin, width) for strips of columns, so narrow that their float64 copy stays in cache, by several threads.
-template <class Fn>
-void for_each_slab(Index columns, Fn&& fn) {
-  constexpr Index width = 64;
-  parallel::for_each_in_threads((columns + width - 1) / width, [&](Index slab) {
-    fn(slab * width, std::min(width, columns - slab * width));
-  });
+constexpr Index slab_columns =
+    64;  ///< so few that a run's rows of them stay in a core's cache between two passes
+
+/// Some columns of rows that lie `row_step` numbers apart.
+template <class Scalar>
+struct Slab {
+  const Scalar* numbers;
+  Index row_step, rows, columns;
+};
+
+/// sums += Σ (x - about), squares += Σ (x - about)², each [columns].
+template <class Scalar>
+[[gnu::always_inline]] inline void add_slab(const Slab<Scalar>& slab, const double* about, double* sums,
+                                            double* squares) {
+  for (Index i = 0; i < slab.rows; ++i) {
+    const Scalar* const row = slab.numbers + i * slab.row_step;
+    for (Index j = 0; j < slab.columns; ++j) {
+      const double from = static_cast<double>(row[j]) - about[j];
+      sums[j] += from;
+      squares[j] += from * from;
+    }
+  }
+}
+
+CINECORTEX_ANY_PROCESSOR void add_deviations(const Slab<float>& slab, const double* about, double* sums,
+                                             double* squares) {
+  add_slab(slab, about, sums, squares);
+}
+CINECORTEX_ANY_PROCESSOR void add_deviations(const Slab<double>& slab, const double* about, double* sums,
+                                             double* squares) {
+  add_slab(slab, about, sums, squares);
 }
 
 }  // namespace
@@ -27,15 +52,22 @@ void ColumnMoments::add(const ConstView<Scalar>& rows) {
   if (rows.rows() == 0) return;
   const auto added = static_cast<double>(rows.rows());
   const double total = static_cast<double>(rows_) + added;
-  for_each_slab(rows.cols(), [&](Index begin, Index width) {
-    const MatrixD slab = rows.middleCols(begin, width).template cast<double>();
+  parallel::for_each_in_threads((rows.cols() + slab_columns - 1) / slab_columns, [&](Index s) {
+    const Index begin = s * slab_columns, width = std::min(slab_columns, rows.cols() - begin);
+    const Slab<Scalar> slab{rows.data() + begin, rows.outerStride(), rows.rows(), width};
+    using Columns = Eigen::Array<double, Eigen::Dynamic, 1, 0, slab_columns, 1>;
     // Relative to the first row: a constant column has exactly its value as mean and no deviation.
-    const Eigen::RowVectorXd first = slab.row(0);
-    const Eigen::RowVectorXd mean = (slab.rowwise() - first).colwise().mean() + first;
-    const VectorD m2 = (slab.rowwise() - mean).array().square().colwise().sum().matrix().transpose();
-    const VectorD delta = mean.transpose() - mean_.segment(begin, width);
-    m2_.segment(begin, width) += m2 + delta.cwiseAbs2() * (static_cast<double>(rows_) * added / total);
-    mean_.segment(begin, width) += delta * (added / total);
+    const Columns first = rows.row(0).segment(begin, width).transpose().template cast<double>();
+    Columns sums = Columns::Zero(width), squares = Columns::Zero(width);
+    add_deviations(slab, first.data(), sums.data(), squares.data());
+    const Columns mean = first + sums / added;
+    sums.setZero();
+    squares.setZero();
+    add_deviations(slab, mean.data(), sums.data(), squares.data());
+    const Columns delta = mean - mean_.segment(begin, width).array();
+    m2_.segment(begin, width).array() +=
+        squares + delta.square() * (static_cast<double>(rows_) * added / total);
+    mean_.segment(begin, width).array() += delta * (added / total);
   });
   rows_ += rows.rows();
 }

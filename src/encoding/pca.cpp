@@ -115,20 +115,30 @@ MatrixD scores_of(const Pca& pca, const ConstView<Scalar>& features) {
                                  features.cols(), pca.mean.size()));
   }
   MatrixD scores = MatrixD::Zero(features.rows(), pca.components.rows());
-  Matrix<Scalar> part(features.rows(), pca.components.rows());
+  Matrix<Scalar> part(features.rows(), pca.components.rows()), scaled, axes;
   for (Index begin = 0; begin < features.cols(); begin += strip) {
     const Index width = std::min(strip, features.cols() - begin);
-    Matrix<Scalar> scaled = features.middleCols(begin, width);
-    if (pca.scale_mode == Scale::per_run) standardise(scaled);
     const auto mean = pca.mean.segment(begin, width).transpose().array();
-    const auto scale = pca.scale.segment(begin, width).transpose().array();
-    parallel::for_each_in_threads(scaled.rows(), [&](Index row) {
-      scaled.row(row) =
-          ((scaled.row(row).template cast<double>().array() - mean) / scale).template cast<Scalar>();
+    const Eigen::ArrayXd inverse = pca.scale.segment(begin, width).array().inverse();
+    scaled.resize(features.rows(), width);
+    axes.resize(pca.components.rows(), width);
+    if (pca.scale_mode == Scale::per_run) {
+      scaled = features.middleCols(begin, width);
+      standardise(scaled);
+    }
+    const auto& from = pca.scale_mode == Scale::per_run
+                           ? ConstView<Scalar>(scaled)
+                           : ConstView<Scalar>(features.middleCols(begin, width));
+    parallel::for_each_in_threads(features.rows(), [&](Index row) {
+      scaled.row(row) = ((from.row(row).template cast<double>().array() - mean) * inverse.transpose())
+                            .template cast<Scalar>();
     });
-    const Matrix<Scalar> axes = pca.components.middleCols(begin, width).template cast<Scalar>();
+    parallel::for_each_in_threads(axes.rows(), [&](Index k) {
+      axes.row(k) = pca.components.row(k).segment(begin, width).template cast<Scalar>();
+    });
     linalg::gemm(false, true, Scalar{1}, scaled, axes, Scalar{0}, part);
-    scores += part.template cast<double>();
+    parallel::for_each_in_threads(
+        scores.rows(), [&](Index row) { scores.row(row) += part.row(row).template cast<double>(); });
   }
   return scores;
 }

@@ -187,7 +187,10 @@ MatrixD leading_vectors(const MatrixD& square, Index k, std::uint64_t seed, cons
   const Range mine = partition(n, comm.size(), comm.rank());
   MatrixF rounded;
   if constexpr (std::is_same_v<Scalar, float>) {
-    agree(comm, [&] { rounded = square.cast<float>(); });
+    agree(comm, [&] {
+      rounded.resize(n, n);
+      parallel::for_each_in_threads(n, [&](Index i) { rounded.row(i) = square.row(i).cast<float>(); });
+    });
   }
   const auto product = [&](const MatrixD& vectors) {
     if constexpr (std::is_same_v<Scalar, float>) return part_of_product(vectors, rounded, mine);
