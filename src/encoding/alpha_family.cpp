@@ -51,11 +51,18 @@ class Sample {
   std::map<std::pair<Index, Index>, VectorD> sizes_;
 };
 
+/// Ranges of a sample as ranges of what was sampled.
+Range of_all(Range range, const Sample& sample, Index all) {
+  return {range.begin * sample.step(), range.end == sample.size() ? all : range.end * sample.step()};
+}
+
 /// What the terms of all ranges cost that leave no more than `rest` of the sample.
-double cost_of(Sample& sample, const std::vector<Range>& ranges, double rest, double of_a_term) {
+/// @param cost_of_term  of a range of the sample
+double cost_of(Sample& sample, const std::vector<Range>& ranges, double rest,
+               const std::function<double(Range)>& cost_of_term) {
   std::vector<std::pair<double, double>> terms;  // size, cost
   for (const Range range : ranges) {
-    const double cost = static_cast<double>(range.size() * sample.step()) + of_a_term;
+    const double cost = cost_of_term(range);
     for (const double size : sample.sizes(range)) terms.emplace_back(size, cost);
   }
   std::sort(terms.begin(), terms.end());
@@ -83,20 +90,21 @@ std::vector<Range> with_cut(const std::vector<Range>& ranges, Index cut) {
 }  // namespace
 
 std::vector<Range> ranges_of_terms(const VectorD& values, const std::vector<double>& alphas, double tolerance,
-                                   double of_a_term) {
+                                   const std::function<double(Range)>& cost_of_term) {
   constexpr double worth_it = 0.95;
   constexpr Index parts = 16;
   Sample sample(values, alphas);
   std::vector<Range> ranges{{0, sample.size()}};
   if (sample.size() < parts) return {{0, values.size()}};
   const double rest = tolerance * sample.norm();
-  double cost = cost_of(sample, ranges, rest, of_a_term);
+  const auto of_sample = [&](Range range) { return cost_of_term(of_all(range, sample, values.size())); };
+  double cost = cost_of(sample, ranges, rest, of_sample);
   for (;;) {
     std::vector<Range> best;
     double least = worth_it * cost;
     for (Index part = 1; part < parts; ++part) {
       auto tried = with_cut(ranges, part * sample.size() / parts);
-      const double cost_of_it = cost_of(sample, tried, rest, of_a_term);
+      const double cost_of_it = cost_of(sample, tried, rest, of_sample);
       if (cost_of_it >= least) continue;
       least = cost_of_it;
       best = std::move(tried);
@@ -105,8 +113,7 @@ std::vector<Range> ranges_of_terms(const VectorD& values, const std::vector<doub
     cost = least;
     ranges = std::move(best);
   }
-  for (auto& range : ranges) range = {range.begin * sample.step(), range.end * sample.step()};
-  ranges.back().end = values.size();
+  for (auto& range : ranges) range = of_all(range, sample, values.size());
   return ranges;
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <vector>
 
 #include "cinecortex/core/types.hpp"
@@ -7,13 +8,13 @@ namespace cinecortex::encoding {
 
 /// Eigenvalues in ranges, each with terms of its own: most of them lie close together at the small end, where fewer
 /// terms do, and what the others need costs little, for they are few. As few operations as they find.
-/// @param values     λ ascending, positive
+/// @param values     λ ascending or descending, positive
 /// @param tolerance  of the shrinkages λ/(λ+α), relative, that terms will be wanted for
-/// @param of_a_term  what a term costs beside the products, in eigenvalues
+/// @param cost       of a term of some neighbouring eigenvalues
 /// @return ranges that make up [0, r)
 /// Source: mathematics §3.   Collective: no.
 std::vector<Range> ranges_of_terms(const VectorD& values, const std::vector<double>& alphas, double tolerance,
-                                   double of_a_term);
+                                   const std::function<double(Range)>& cost);
 
 /// The terms of one range of directions.
 struct RangeTerms {

@@ -24,7 +24,7 @@ Index numerical_rank(const VectorD& ascending, Index rows, Index columns) {
 
 bool resolved_by_single(const VectorD& values, Index columns) {
   constexpr double least = 1e-6;
-  return values.size() == columns && values[0] >= least * values[columns - 1];
+  return values.size() == columns && values.minCoeff() >= least * values.maxCoeff();
 }
 
 }  // namespace cinecortex::encoding

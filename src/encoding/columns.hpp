@@ -68,7 +68,7 @@ Index numerical_rank(const VectorD& ascending, Index rows, Index columns);
 
 /// Whether sums of float32 products resolve the smallest of `columns` directions: their rounding is some 1e-8 of the
 /// largest.
-/// @param values  the eigenvalues that count, ascending
+/// @param values  the eigenvalues that count, in any order
 bool resolved_by_single(const VectorD& values, Index columns);
 
 /// A matrix or vector as the numbers a reduction works on.

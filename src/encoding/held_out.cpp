@@ -225,8 +225,8 @@ std::optional<HeldOut> score(const HeldOutRows& rows, const Projected& some,
 
 RidgeAxes::RidgeAxes(const CentredStatistics& fit, const linalg::EigenPairs& pairs) : mean_x_(fit.mean_x) {
   const Index rank = numerical_rank(pairs.values, fit.rows, mean_x_.size());
-  values_ = pairs.values.tail(rank);
-  vectors_ = pairs.vectors.rightCols(rank);
+  values_ = pairs.values.tail(rank).reverse();
+  vectors_ = pairs.vectors.rightCols(rank).rowwise().reverse();
 }
 
 HeldOut held_out(const RidgeAxes& axes, const TrainOf& train, const Statistics& test,

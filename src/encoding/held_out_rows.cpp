@@ -24,8 +24,9 @@ MatrixD centred_gram_times(const Statistics& rows, const MatrixD& b) {
 Index small_directions(const VectorD& values) {
   constexpr double widest = 4096;
   if (values.size() == 0) return 0;
-  const double* const end = values.data() + values.size();
-  const Index small = std::upper_bound(values.data(), end, widest * values[0]) - values.data();
+  const double least = values[values.size() - 1];
+  const Index small = std::count_if(values.data(), values.data() + values.size(),
+                                    [&](double value) { return value <= widest * least; });
   return 3 * small > 2 * values.size() ? small : 0;
 }
 
@@ -120,25 +121,28 @@ MatrixD HeldOutRows::fit_projected<double>(const MatrixD& cross) const {
 template <>
 MatrixD HeldOutRows::fit_projected<float>(const MatrixD& cross) const {
   if (small_ == 0) return projected<double>(cross);
-  const auto large = axes_.vectors().rightCols(axes_.rank() - small_);
+  const auto large = axes_.vectors().leftCols(axes_.rank() - small_);
   MatrixD result(axes_.rank(), cross.cols());
-  auto of_large = result.bottomRows(large.cols());
+  auto of_large = result.topRows(large.cols());
   gemm(true, false, 1.0, large, cross, 0.0, of_large);
   MatrixD rest = cross;
   gemm(false, false, -1.0, large, of_large, 1.0, rest);
-  result.topRows(small_) =
-      product(true, false, single_vectors_.leftCols(small_), MatrixF(rest.cast<float>())).cast<double>();
+  result.bottomRows(small_) =
+      product(true, false, single_vectors_.rightCols(small_), MatrixF(rest.cast<float>())).cast<double>();
   return result;
 }
 
 std::vector<Range> HeldOutRows::ranges(const std::vector<double>& alphas, double tolerance) const {
   // Where G is not turned a product costs the same whatever directions it has.
   if (!turned_) return {{0, axes_.rank()}};
-  constexpr double of_a_term = 60;  // pairs with the other terms
+  const auto cost = [&](Range some) {
+    constexpr double of_a_term = 60;  // pairs with the other terms
+    return static_cast<double>(axes_.rank()) * share_of(some) + of_a_term;
+  };
   // Diagonal blocks are not cut: half of each of their products lies on either side.
   const Index step = rows_of_a_block(axes_.rank());
   std::vector<Range> ranges;
-  for (const Range wanted : ranges_of_terms(axes_.values(), alphas, tolerance, of_a_term)) {
+  for (const Range wanted : ranges_of_terms(axes_.values(), alphas, tolerance, cost)) {
     const bool last = wanted.end == axes_.rank();
     const Index begin = ranges.empty() ? 0 : ranges.back().end;
     const Index end = last ? axes_.rank() : std::min(axes_.rank(), (wanted.end + step / 2) / step * step);

@@ -63,7 +63,7 @@ class HeldOutRows {
   VectorD offset_;
   std::optional<HalfGram<float>> single_;
   MatrixF single_vectors_;  ///< V
-  Index small_ = 0;         ///< directions, the first of V, that may be projected in float32
+  Index small_ = 0;         ///< directions, the last of V, that may be projected in float32
   double single_norm_ = 0;
   mutable std::once_flag once_;
   mutable std::optional<HalfGram<double>> whole_;  ///< made when first needed

@@ -18,7 +18,7 @@ class RidgeAxes {
 
   Index columns() const noexcept { return vectors_.rows(); }    ///< p
   Index rank() const noexcept { return values_.size(); }        ///< r
-  const VectorD& values() const noexcept { return values_; }    ///< λ [r], ascending, all positive
+  const VectorD& values() const noexcept { return values_; }    ///< λ [r], descending, all positive
   const MatrixD& vectors() const noexcept { return vectors_; }  ///< V [p, r]
   const VectorD& mean_x() const noexcept { return mean_x_; }
 
