@@ -31,12 +31,14 @@ struct RunPlan {
 
 class RandomRuns final : public LaggedSource {
  public:
-  RandomRuns(Design design, Index components, std::vector<RunPlan> plan, Index lowest, bool single)
+  RandomRuns(Design design, Index components, std::vector<RunPlan> plan, Index lowest, bool single,
+             Index runs_a_season = 100)
       : design_(std::move(design)),
         components_(components),
         plan_(std::move(plan)),
         lowest_(lowest),
-        single_(single) {}
+        single_(single),
+        runs_a_season_(runs_a_season) {}
   const Design& design() const override { return design_; }
   Index components() const override { return components_; }
   Index blocks() const override { return static_cast<Index>(plan_.size()); }
@@ -45,6 +47,7 @@ class RandomRuns final : public LaggedSource {
   }
   Range times(Index block) const override { return plan_[static_cast<std::size_t>(block)].times; }
   Index lowest() const override { return lowest_; }
+  Index season(Index block) const override { return block / runs_a_season_; }
   bool single_precision() const override { return single_; }
   MatrixD features(Index block) const override {
     const MatrixD values =
@@ -59,6 +62,7 @@ class RandomRuns final : public LaggedSource {
   std::vector<RunPlan> plan_;
   Index lowest_;
   bool single_;
+  Index runs_a_season_;
 };
 
 class RandomResponses final : public BlockSource {
@@ -202,6 +206,47 @@ TEST(LaggedStatistics, OfGroupsAddUpToThoseOfAllRuns) {
 
   const RandomRuns other(Design::fir({0, 2}, Edge::zero), 4, odd_runs(), 5, false);
   EXPECT_THROW(sum += LaggedStatistics::accumulate(other, y, thirds(other), 3, comm).front(), Error);
+}
+
+/// Runs that are summed in float32 together, that are cut, and that are neither, by seasons of four.
+std::vector<RunPlan> runs_of_many_lengths() {
+  std::vector<RunPlan> plan;
+  for (const Index rows : {200, 100, 300, 40, 700, 1300, 90, 2200, 511, 30, 512, 513})
+    plan.push_back({rows, {2, rows}});
+  return plan;
+}
+
+TEST(LaggedStatistics, SinglePrecisionSumsAreTheSameForAnyRanksAndAddUpFromSeasons) {
+  const auto world = Communicator::world();
+  const auto alone = world.split(world.rank(), 0);
+  const Design design = Design::fir({0, 1, 4}, Edge::zero);
+  const RandomRuns x(design, 5, runs_of_many_lengths(), 2, true, 4);
+  const std::vector<Index> together(static_cast<std::size_t>(x.blocks()), 0);
+  std::vector<Index> by_season;
+  for (Index block = 0; block < x.blocks(); ++block) by_season.push_back(x.season(block));
+  for (const Index targets : {70, 300}) {  // ranks share targets, or have their own
+    SCOPED_TRACE(targets);
+    const RandomResponses y(x, targets, true);
+    const auto of = [&](const std::vector<Index>& group_of, Index groups, const Communicator& comm) {
+      auto sums = LaggedStatistics::accumulate(x, y, group_of, groups, comm);
+      for (std::size_t g = 1; g < sums.size(); ++g) sums.front() += sums[g];
+      return sums.front().assemble(design, 5);
+    };
+    const Statistics here = of(together, 1, alone), shared = of(together, 1, world),
+                     seasons = of(by_season, 3, world);
+    const Range mine = partition(targets, world.size(), world.rank());
+    const MatrixD cross = here.cross.middleCols(mine.begin, mine.size());
+    EXPECT_LT(relative(shared.gram, here.gram), 1e-14);
+    EXPECT_LT(relative(seasons.gram, here.gram), 1e-14);
+    EXPECT_LT(relative(seasons.cross, shared.cross), 1e-14);
+    EXPECT_LT(relative(shared.cross, cross), targets == 70 ? 1e-14 : 1e-6)
+        << "BLAS rounds other widths otherwise";
+    const auto [rows, responses] = plain(x, y, design, 5, together, 0);
+    const MatrixD shifted = rows.rowwise() - here.shift_x.transpose();
+    EXPECT_LT(relative(here.gram, shifted.transpose() * shifted), 1e-6);
+    EXPECT_LT(relative(here.cross, shifted.transpose() * (responses.rowwise() - here.shift_y.transpose())),
+              1e-6);
+  }
 }
 
 TEST(LaggedStatistics, RefuseSumsOfOtherShapes) {
