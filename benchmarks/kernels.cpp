@@ -16,8 +16,7 @@ using benchmarks::random_matrix;
 using benchmarks::time_against_gemm;
 
 constexpr Index run_rows = 480;
-constexpr Index batch_runs =
-    4;  ///< that settle together, as LaggedStatistics has it for 100,000 rows and more
+constexpr Index batch_runs = 4;  ///< that settle together, as of 100,000 rows in LaggedStatistics
 
 double real(Index value) {
   return static_cast<double>(value);

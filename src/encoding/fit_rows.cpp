@@ -1,9 +1,9 @@
 #include "fit_rows.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
-#include "cinecortex/parallel/grid.hpp"
 #include "cinecortex/parallel/threads.hpp"
 #include "column_moments.hpp"
 
@@ -47,38 +47,10 @@ Index FitRows::piece_rows(Index columns, Index bytes) {
   return std::clamp<Index>(most_bytes / (bytes * std::max<Index>(columns, 1)), 256, 4096);
 }
 
-Index FitRows::rows_in(Range blocks) const {
-  return std::accumulate(rows_.begin() + blocks.begin, rows_.begin() + blocks.end, Index{0});
-}
-
-std::vector<Range> FitRows::dealt_to(int rank, int ranks) const {
+std::vector<RunBatch> FitRows::batches_of(int rank, int ranks) const {
   constexpr Index enough_rows = 512;  // for a fast product, and few enough to deal evenly
-  std::vector<Range> groups;
-  std::vector<Index> weights;
-  for (Index block = 0; block < blocks(); ++block) {
-    if (groups.empty() || weights.back() >= enough_rows) {
-      groups.push_back({block, block});
-      weights.push_back(0);
-    }
-    groups.back().end = block + 1;
-    weights.back() += rows(block);
-  }
-  const auto parts = parallel::deal_longest_first(weights, ranks);
-  std::vector<Range> dealt;
-  for (const Index group : parts[static_cast<std::size_t>(rank)]) {
-    dealt.push_back(groups[static_cast<std::size_t>(group)]);
-  }
-  return dealt;
-}
-
-std::vector<Index> FitRows::with_rows(const std::vector<Range>& groups) const {
-  std::vector<Index> blocks;
-  for (const Range group : groups) {
-    for (Index block = group.begin; block < group.end; ++block) {
-      if (rows(block) > 0) blocks.push_back(block);
-    }
-  }
-  return blocks;
+  return batches_of_part(rows_, std::vector<Index>(rows_.size(), 0), enough_rows,
+                         std::numeric_limits<Index>::max(), rank, ranks);
 }
 
 template <class Scalar>

@@ -5,6 +5,7 @@
 #include "cinecortex/encoding/block_source.hpp"
 #include "cinecortex/encoding/pca.hpp"
 #include "read_ahead.hpp"
+#include "run_batches.hpp"
 
 namespace cinecortex::encoding {
 
@@ -32,14 +33,13 @@ class FitRows {
   template <class Scalar, class Fn>
   void for_each_piece(int rank, int ranks, Fn&& fn) const {
     const Index width = columns(), most = piece_rows(width, sizeof(Scalar));
-    const auto groups = dealt_to(rank, ranks);
-    ReadAhead ahead(with_rows(groups), [&](Index block) { return read_run<Scalar>(block, {0, width}); });
+    const auto batches = batches_of(rank, ranks);
+    ReadAhead ahead(blocks_of(batches), [&](Index block) { return read_run<Scalar>(block, {0, width}); });
     Matrix<Scalar> piece;
-    for (const Range blocks : groups) {
-      piece.resize(std::min(most, rows_in(blocks)), width);
+    for (const RunBatch& batch : batches) {
+      piece.resize(std::min(most, batch.rows), width);
       Index filled = 0;
-      for (Index block = blocks.begin; block < blocks.end; ++block) {
-        if (rows(block) == 0) continue;
+      for (const Index block : batch.blocks) {
         const Matrix<Scalar> run = ahead.next();
         for (Index taken = 0; taken < rows(block);) {
           const Index count = std::min(rows(block) - taken, piece.rows() - filled);
@@ -62,10 +62,7 @@ class FitRows {
 
  private:
   static Index piece_rows(Index columns, Index bytes);
-  Index rows_in(Range blocks) const;
-  /// Groups of neighbouring runs that one rank takes, dealt by their rows.
-  std::vector<Range> dealt_to(int rank, int ranks) const;
-  std::vector<Index> with_rows(const std::vector<Range>& groups) const;  ///< their blocks
+  std::vector<RunBatch> batches_of(int rank, int ranks) const;
   template <class Scalar>
   Matrix<Scalar> read_run(Index block, Range columns) const;
   template <class Scalar>

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "cinecortex/core/error.hpp"
@@ -8,6 +7,7 @@
 #include "columns.hpp"
 #include "read_ahead.hpp"
 #include "ridge_problem.hpp"
+#include "run_batches.hpp"
 
 namespace cinecortex::encoding {
 namespace {
@@ -237,47 +237,23 @@ class LaggedAccumulator {
   std::vector<Edges> edges_;
 };
 
-/// Neighbouring runs of one group and season whose products are summed in float32 before they are added to the float64
-/// sums: adding them takes as long as multiplying a hundred rows. Which runs these are does not depend on the ranks, or
-/// small components would.
-struct Batch {
-  Index turn;  ///< its number among all
-  Index group;
-  std::vector<Index> blocks;
-};
-
 /// A batch is closed once it has so many rows: enough for products near gemm's rate, few enough that a small study has
 /// batches to deal.
 Index batch_rows(const RidgeProblem& problem) {
   return std::clamp<Index>(problem.rows() / 64, 512, linalg::most_rows_of_float32);
 }
 
-/// This rank's batches; for products in float64 each run by itself.
-std::vector<Batch> batches_local(const LaggedSource& x, const std::vector<Index>& group_of, bool single,
-                                 const RidgeProblem& problem) {
-  const Index enough = single ? batch_rows(problem) : 1;
-  std::vector<Batch> batches;
-  std::vector<Index> rows;
-  std::map<std::pair<Index, Index>, std::size_t> open;  // the last batch of a group and season
+/// This rank's runs, those of one group and season in batches: adding a product to a float64 sum takes as long as
+/// multiplying a hundred rows. For products in float64 each run by itself.
+std::vector<RunBatch> batches_local(const LaggedSource& x, const std::vector<Index>& group_of, Index groups,
+                                    bool single, const RidgeProblem& problem) {
+  std::vector<Index> rows, labels;
   for (Index block = 0; block < problem.blocks(); ++block) {
-    const Index group = group_of[static_cast<std::size_t>(block)], more = problem.rows(block);
-    if (more == 0) continue;
-    const auto [last, first] = open.try_emplace({group, x.season(block)}, batches.size());
-    std::size_t& at = last->second;
-    if (first || rows[at] >= enough || rows[at] + more > linalg::most_rows_of_float32) {
-      at = batches.size();
-      batches.push_back({static_cast<Index>(at), group, {}});
-      rows.push_back(0);
-    }
-    batches[at].blocks.push_back(block);
-    rows[at] += more;
+    rows.push_back(problem.rows(block));
+    labels.push_back(x.season(block) * groups + group_of[static_cast<std::size_t>(block)]);
   }
-  const auto dealt = parallel::deal_longest_first(rows, problem.grid().run_parts());
-  std::vector<Batch> mine;
-  for (const Index batch : dealt[static_cast<std::size_t>(problem.grid().run_part())]) {
-    mine.push_back(std::move(batches[static_cast<std::size_t>(batch)]));
-  }
-  return mine;
+  return batches_of_part(rows, labels, single ? batch_rows(problem) : 1, linalg::most_rows_of_float32,
+                         problem.grid().run_part(), problem.grid().run_parts());
 }
 
 template <class Scalar>
@@ -286,14 +262,14 @@ void stream_runs(const LaggedSource& x, const BlockSource& y, const std::vector<
                  const VectorD& shift_y, std::vector<LaggedAccumulator>& groups) {
   const Index part = problem.grid().target_part(), parts = problem.grid().target_parts();
   const Index piece_rows = batch_rows(problem);
-  const auto batches = batches_local(x, group_of, std::is_same_v<Scalar, float>, problem);
-  std::vector<Index> blocks;
-  for (const Batch& batch : batches) blocks.insert(blocks.end(), batch.blocks.begin(), batch.blocks.end());
+  const auto batches = batches_local(x, group_of, std::ssize(groups), std::is_same_v<Scalar, float>, problem);
   parallel::agree(problem.comm(), [&] {
-    ReadAhead ahead(
-        blocks, [&](Index block) { return read_run<Scalar>(x, y, block, problem.grid().targets_local()); });
-    for (const Batch& batch : batches) {
-      LaggedAccumulator& group = groups[static_cast<std::size_t>(batch.group)];
+    ReadAhead ahead(blocks_of(batches), [&](Index block) {
+      return read_run<Scalar>(x, y, block, problem.grid().targets_local());
+    });
+    for (const RunBatch& batch : batches) {
+      const Index of = group_of[static_cast<std::size_t>(batch.blocks.front())];
+      LaggedAccumulator& group = groups[static_cast<std::size_t>(of)];
       for (const Index block : batch.blocks) {
         Run<Scalar> run = ahead.next();
         LaggedAccumulator::Edges place;
@@ -305,7 +281,7 @@ void stream_runs(const LaggedSource& x, const BlockSource& y, const std::vector<
         subtract_from_rows(run.y, shift_y);
         group.keep_edges(run, place);
         subtract_from_rows(run.x, shift_x);
-        group.add(run, place.times.begin, place.interior, piece_rows, batch.turn, part, parts);
+        group.add(run, place.times.begin, place.interior, piece_rows, batch.number, part, parts);
       }
       group.settle();
     }

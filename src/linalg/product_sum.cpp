@@ -34,6 +34,15 @@ void move_sum(const MatrixF& recent, MatrixD& total, Range columns, bool begins,
   });
 }
 
+/// Moves a whole sum, unless it has no rows.
+template <class First>
+void settle_sum(const MatrixF& recent, Index& recent_rows, MatrixD& total, First first) {
+  if (std::exchange(recent_rows, 0) == 0) return;
+  const bool begins = total.size() == 0;
+  if (begins) total.resize(recent.rows(), recent.cols());
+  move_sum(recent, total, {0, recent.cols()}, begins, first);
+}
+
 /// Calls fn(rows) for a piece's rows, as many at a time as float32 sums up.
 template <class Fn>
 void for_each_cut(Index rows, Fn&& fn) {
@@ -82,10 +91,7 @@ void ProductSum::add(const ConstViewF& a, const ConstViewF& b) {
 }
 
 void ProductSum::settle() {
-  if (std::exchange(recent_rows_, 0) == 0) return;
-  const bool begins = total_.size() == 0;
-  if (begins) total_.resize(rows_, columns_);
-  move_sum(recent_, total_, {0, columns_}, begins, [](Index) { return Index{0}; });
+  settle_sum(recent_, recent_rows_, total_, [](Index) { return Index{0}; });
 }
 
 void ProductSum::add(const ConstViewD& a, const ConstViewD& b) {
@@ -121,10 +127,7 @@ void GramSum::add(const ConstViewF& a) {
 }
 
 void GramSum::settle() {
-  if (std::exchange(recent_rows_, 0) == 0) return;
-  const bool begins = total_.size() == 0;
-  if (begins) total_.resize(columns_, columns_);
-  move_sum(recent_, total_, {0, columns_}, begins, [](Index i) { return i; });
+  settle_sum(recent_, recent_rows_, total_, [](Index i) { return i; });
 }
 
 void GramSum::add(const ConstViewD& a) {

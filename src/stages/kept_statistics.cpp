@@ -94,11 +94,7 @@ class Merged {
 
 SweepGroups statistics_groups(const std::vector<std::string>& tasks, const std::vector<std::string>& seasons,
                               const Experiment& experiment) {
-  std::vector<std::vector<Index>> labels(1);
-  std::map<std::string, Index> numbers;
-  for (const auto& season : seasons) {
-    labels[0].push_back(numbers.try_emplace(season, static_cast<Index>(numbers.size())).first->second);
-  }
+  std::vector<std::vector<Index>> labels{numbered(seasons)};
   if (const Index folds = encoding::kfold_count(experiment.ridge.criterion)) {
     add_folds(labels, {SweepFolds::By::contiguous, folds}, tasks, seasons);
   }

@@ -1,7 +1,4 @@
 #pragma once
-#include <map>
-#include <string>
-
 #include "cinecortex/encoding/lagged_statistics.hpp"
 #include "sources.hpp"
 
@@ -17,13 +14,8 @@ class LaggedScores final : public encoding::LaggedSource {
         components_(components),
         data_(data),
         presentations_(std::move(presentations)),
-        times_(std::move(times)) {
-    std::map<std::string, Index> numbers;
-    for (const auto& shown : presentations_) {
-      const auto next = static_cast<Index>(numbers.size());
-      seasons_.push_back(numbers.try_emplace(shown.run->id.group(), next).first->second);
-    }
-  }
+        times_(std::move(times)),
+        seasons_(seasons_of(presentations_)) {}
   /// At all trimmed TRs.
   LaggedScores(const ScoreReader& scores, encoding::Design design, Index components, const DataConfig& data,
                const std::vector<Presentation>& presentations)

@@ -22,17 +22,6 @@ void check_blocks(const FitRows& rows, const Experiment& experiment) {
   }
 }
 
-/// The season or movie of each block, as numbers.
-std::vector<Index> seasons_of(const FitRows& rows) {
-  std::map<std::string, Index> numbers;
-  std::vector<Index> seasons;
-  for (const auto& presentation : rows.presentations) {
-    seasons.push_back(
-        numbers.try_emplace(presentation.run->id.group(), static_cast<Index>(numbers.size())).first->second);
-  }
-  return seasons;
-}
-
 }  // namespace
 
 Index FitRows::total() const {
@@ -105,7 +94,7 @@ FitPlan plan_fit(const Cohort& cohort, const SpaceConfig& space, Index component
                          .ranks = comm.size()},
                .runs = statistics_runs(cohort.rows.shown, experiment),
                .file_bytes = {}};
-  plan.options.season_of = seasons_of(cohort.rows);
+  plan.options.season_of = seasons_of(cohort.rows.presentations);
   plan.shape.folds = encoding::fold_count(plan.options);
   plan.shape.leaves_blocks_out = encoding::leaves_blocks_out(plan.options.criterion);
   const auto content = statistics_content(space.design, components, plan.runs);

@@ -5,10 +5,26 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <map>
 
 #include "cinecortex/core/interrupt.hpp"
 
 namespace cinecortex::stages {
+
+std::vector<Index> numbered(const std::vector<std::string>& labels) {
+  std::map<std::string, Index> numbers;
+  std::vector<Index> result;
+  for (const auto& label : labels) {
+    result.push_back(numbers.try_emplace(label, static_cast<Index>(numbers.size())).first->second);
+  }
+  return result;
+}
+
+std::vector<Index> seasons_of(const std::vector<Presentation>& shown) {
+  std::vector<std::string> seasons;
+  for (const auto& presentation : shown) seasons.push_back(presentation.run->id.group());
+  return numbered(seasons);
+}
 
 std::string block_name(const Presentation& presentation, const DataConfig& data) {
   const auto& task = presentation.run->id.task;

@@ -67,6 +67,11 @@ struct Presentation {
 std::vector<Presentation> presentations(const std::vector<const dataset::Run*>& runs, int subject,
                                         const DataConfig& data, const FeatureTable& features);
 
+/// Labels as numbers, in the order in which they appear.
+std::vector<Index> numbered(const std::vector<std::string>& labels);
+/// The season or movie of each run, numbered.
+std::vector<Index> seasons_of(const std::vector<Presentation>& shown);
+
 /// The run, and with repeats kept apart which presentation: "life1 (run-2)".
 std::string block_name(const Presentation& presentation, const DataConfig& data);
 
