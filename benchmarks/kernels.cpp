@@ -192,10 +192,10 @@ void held_out_scores(benchmark::State& state) {
   const auto alphas = encoding::default_alphas();
   const auto first = encoding::held_out(axes, train_of, parts[1], alphas);
   // Half of the held-out rows' G in the fit's axes, in blocks of eighths, is 9/16 of it. It is made of G V; targets are
-  // projected twice, of the fit's rows and the held-out ones, and multiplied by the half for each term.
+  // projected twice, of the fit's rows and the held-out ones.
   constexpr double half = 9.0 / 16;
   const double flops =
-      2.0 * real(p) * real(p) * (real(p) * (1 + half) + real(targets) * (2 + half * first.products));
+      2.0 * real(p) * real(p) * (real(p) * (1 + half) + real(targets) * (2 + first.products));
   time_against_gemm<double>(state, flops, [&] {
     const auto again = encoding::held_out(axes, train_of, parts[1], alphas);
     benchmark::DoNotOptimize(again.r.data());

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "alpha_family.hpp"
 #include "columns.hpp"
 
 namespace cinecortex::encoding {
@@ -30,74 +29,22 @@ Index small_directions(const VectorD& values) {
   return 3 * small > 2 * values.size() ? small : 0;
 }
 
-Index rows_of_a_block(Index rank) {
-  return std::max<Index>(64, (rank + 7) / 8);
-}
-
-/// Blocks of rows, with the number of columns from their diagonal on.
-template <class Fn>
-void for_each_block(Index rank, Fn fn) {
-  const Index most = rows_of_a_block(rank);
-  for (Index begin = 0; begin < rank; begin += most) {
-    fn(Range{begin, std::min(begin + most, rank)}, rank - begin);
-  }
-}
-
 }  // namespace
 
-template <class Scalar>
-HalfGram<Scalar>::HalfGram(const RidgeAxes& axes, const Statistics& test)
-    : half_(Matrix<Scalar>::Zero(axes.rank(), axes.rank())) {
-  const MatrixD& v = axes.vectors();
-  const VectorD inverse_sizes = axes.values().cwiseSqrt().cwiseInverse();
-  const MatrixD gv = centred_gram_times(test, v);
-  for_each_block(axes.rank(), [&](Range rows, Index rest) {
-    MatrixD part = product(true, false, v.middleCols(rows.begin, rows.size()), gv.rightCols(rest));
-    part = inverse_sizes.segment(rows.begin, rows.size()).asDiagonal() * part *
-           inverse_sizes.tail(rest).asDiagonal();
-    part.leftCols(rows.size()) *= 0.5;
-    half_.block(rows.begin, rows.begin, rows.size(), rest) = part.template cast<Scalar>();
-  });
-}
-
-template <class Scalar>
-Matrix<Scalar> HalfGram<Scalar>::times(Range some, const Matrix<Scalar>& b) const {
-  Matrix<Scalar> result(some.end, b.cols());
-  for_each_block(half_.rows(), [&](Range rows, Index) {
-    if (rows.begin >= some.end) return;
-    const Index count = std::min(rows.end, some.end) - rows.begin;
-    const Index first = std::max(rows.begin, some.begin), rest = some.end - first;
-    gemm(false, false, Scalar{1}, half_.block(rows.begin, first, count, rest), b.bottomRows(rest), Scalar{0},
-         result.middleRows(rows.begin, count));
-  });
-  return result;
-}
-
-template <class Scalar>
-double HalfGram<Scalar>::norm() const {
-  Eigen::Matrix<Scalar, Eigen::Dynamic, 1> v = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>::Ones(half_.rows());
-  double size = 0;
-  for (int step = 0; step < 5; ++step) {
-    v /= v.norm();
-    v = half_ * v + half_.transpose() * v;
-    size = static_cast<double>(v.norm());
+HeldOutRows::HeldOutRows(const RidgeAxes& axes, const Statistics& test, const std::vector<double>& alphas,
+                         Index targets, Products products)
+    : axes_(axes), test_(test), alphas_(alphas), inverses_(axes.rank(), std::ssize(alphas)) {
+  turned_ = inverses_.cols() * targets > axes.rank();
+  for (Index a = 0; a < inverses_.cols(); ++a) {
+    inverses_.col(a) = (axes.values().array() + alphas[static_cast<std::size_t>(a)]).inverse();
   }
-  return size;
-}
-
-template class HalfGram<float>;
-template class HalfGram<double>;
-
-HeldOutRows::HeldOutRows(const RidgeAxes& axes, const Statistics& test, Index targets, Products products)
-    : axes_(axes), test_(test) {
-  constexpr Index usual_products = 6;
-  turned_ = usual_products * targets > 2 * axes.rank();
   const VectorD mean_x = test.shift_x + test.sum_x / static_cast<double>(test.rows);
   offset_ = axes.vectors().transpose() * (mean_x - axes.mean_x());
   // Where G is not turned there is little to do in any precision.
   if (products == Products::single && turned_) {
-    single_.emplace(axes, test);
-    single_norm_ = single_->norm();
+    const MatrixD w = turned_gram();
+    single_.emplace(axes.values(), w, alphas);
+    single_rounding_ = rounding_of(*single_, axes.values(), w, alphas);
     single_vectors_ = axes.vectors().cast<float>();
     small_ = small_directions(axes.values());
   }
@@ -132,45 +79,51 @@ MatrixD HeldOutRows::fit_projected<float>(const MatrixD& cross) const {
   return result;
 }
 
-std::vector<Range> HeldOutRows::ranges(const std::vector<double>& alphas, double tolerance) const {
-  // Where G is not turned a product costs the same whatever directions it has.
-  if (!turned_) return {{0, axes_.rank()}};
-  const auto cost = [&](Range some) {
-    constexpr double of_a_term = 60;  // pairs with the other terms
-    return static_cast<double>(axes_.rank()) * share_of(some) + of_a_term;
-  };
-  // Diagonal blocks are not cut: half of each of their products lies on either side.
-  const Index step = rows_of_a_block(axes_.rank());
-  std::vector<Range> ranges;
-  for (const Range wanted : ranges_of_terms(axes_.values(), alphas, tolerance, cost)) {
-    const bool last = wanted.end == axes_.rank();
-    const Index begin = ranges.empty() ? 0 : ranges.back().end;
-    const Index end = last ? axes_.rank() : std::min(axes_.rank(), (wanted.end + step / 2) / step * step);
-    if (begin < end) ranges.push_back({begin, end});
+template <>
+MatrixD HeldOutRows::variation<float>(const MatrixD& fit) const {
+  return (*single_)(fit);
+}
+
+template <>
+MatrixD HeldOutRows::variation<double>(const MatrixD& fit) const {
+  return turned_ ? whole()(fit) : variation_by_alpha(fit);
+}
+
+double HeldOutRows::products() const {
+  if (single_) return single_->products();
+  return turned_ ? whole().products() : static_cast<double>(2 * std::ssize(alphas_));
+}
+
+/// W = Λ^-½ VᵀG̃V Λ^-½: half of it is multiplied, by blocks, and mirrored.
+MatrixD HeldOutRows::turned_gram() const {
+  const Index rank = axes_.rank(), most = std::max<Index>(64, (rank + 7) / 8);
+  const MatrixD scaled = axes_.vectors() * axes_.values().cwiseSqrt().cwiseInverse().asDiagonal();
+  const MatrixD gv = centred_gram_times(test_, scaled);
+  MatrixD w(rank, rank);
+  for (Index begin = 0; begin < rank; begin += most) {
+    const Index rows = std::min(most, rank - begin), rest = rank - begin;
+    gemm(true, false, 1.0, scaled.middleCols(begin, rows), gv.rightCols(rest), 0.0,
+         w.block(begin, begin, rows, rest));
   }
-  return ranges;
+  linalg::mirror_upper(w);
+  return w;
 }
 
-MatrixD HeldOutRows::half_gram_times(Range some, const MatrixD& b) const {
-  if (!turned_) return half_gram_times_few(b);
-  std::call_once(once_, [&] { whole_.emplace(axes_, test_); });
-  return whole_->times(some, b);
+const PathForm<double>& HeldOutRows::whole() const {
+  std::call_once(once_, [&] { whole_.emplace(axes_.values(), turned_gram(), alphas_); });
+  return *whole_;
 }
 
-double HeldOutRows::share_of(Range some) const {
-  const auto of_all = [&](Index directions) {
-    const double part = static_cast<double>(directions) / static_cast<double>(axes_.rank());
-    return part * part;
-  };
-  return of_all(some.end) - of_all(some.begin);
-}
-
-MatrixD HeldOutRows::half_gram_times_few(const MatrixD& b) const {
-  const VectorD inverse_sizes = axes_.values().cwiseSqrt().cwiseInverse();
-  const MatrixD weights =
-      product(false, false, axes_.vectors(), MatrixD(0.5 * inverse_sizes.asDiagonal() * b));
-  return inverse_sizes.asDiagonal() *
-         product(true, false, axes_.vectors(), centred_gram_times(test_, weights));
+/// A product with G for every alpha: worth it where there are few targets.
+MatrixD HeldOutRows::variation_by_alpha(const MatrixD& fit) const {
+  MatrixD variation(std::ssize(alphas_), fit.cols());
+  const MatrixD scaled = axes_.values().cwiseSqrt().asDiagonal() * fit;
+  for (Index a = 0; a < variation.rows(); ++a) {
+    const MatrixD weights =
+        product(false, false, axes_.vectors(), MatrixD(inverses_.col(a).asDiagonal() * scaled));
+    variation.row(a) = weights.cwiseProduct(centred_gram_times(test_, weights)).colwise().sum();
+  }
+  return variation;
 }
 
 }  // namespace cinecortex::encoding

@@ -425,7 +425,7 @@ void compare_held_out(Index columns, Index targets, Index test_rows, Products pr
       x.topRows(n), y.topRows(n), statistics_of(x.bottomRows(test_rows), y.bottomRows(test_rows), -0.5),
       alphas, products);
   EXPECT_GT(got.products, 0);
-  EXPECT_LE(got.products, static_cast<double>(std::min(columns, std::ssize(alphas))) * (1 + 1e-12));
+  EXPECT_LE(got.products, std::ssize(alphas) * targets > columns ? 4.0 : 2.0 * std::ssize(alphas));
   const MatrixD test_y = y.bottomRows(test_rows);
   const MatrixD centred_y = test_y.rowwise() - test_y.colwise().mean();
   for (std::size_t a = 0; a < alphas.size(); ++a) {
@@ -443,7 +443,7 @@ void compare_held_out(Index columns, Index targets, Index test_rows, Products pr
 }
 
 TEST(HeldOut, FromStatisticsEqualsPredictionsRowByRow) {
-  for (const auto& [products, tolerance] : {std::pair{Products::whole, 1e-7}, {Products::single, 1e-6}}) {
+  for (const auto& [products, tolerance] : {std::pair{Products::whole, 1e-9}, {Products::single, 1e-6}}) {
     compare_held_out(40, 3, 70, products, tolerance);
     compare_held_out(12, 60, 9, products, tolerance);
     compare_held_out(90, 130, 300, products, tolerance);
@@ -459,7 +459,8 @@ TEST(HeldOut, LargeDirectionsAreNotRoundedIntoSmallOnes) {
   const auto fit = centre(statistics_of(x, y, 0.0));
   const RidgeAxes axes(fit, linalg::eigh(fit.gram));
   const Statistics test = statistics_of(x.topRows(80), y.topRows(80), 0.0);
-  const HeldOutRows rows(axes, test, targets, Products::single);
+  const std::vector<double> alphas{1.0};
+  const HeldOutRows rows(axes, test, alphas, targets, Products::single);
   ASSERT_TRUE(rows.single());
   const MatrixD expected = axes.vectors().transpose() * fit.cross;
   const MatrixD got = rows.fit_projected<float>(fit.cross);
@@ -468,40 +469,6 @@ TEST(HeldOut, LargeDirectionsAreNotRoundedIntoSmallOnes) {
   const VectorD lengths = (sizes * expected).topRows(columns - 1).colwise().norm();
   const MatrixD wrong = sizes * (got - expected);
   for (Index v = 0; v < targets; ++v) EXPECT_LT(wrong.col(v).cwiseAbs().maxCoeff(), 3e-7 * lengths[v]) << v;
-}
-
-/// Axes and held-out rows of a design whose variances fall as j^-power.
-void expect_ranges_to_cover(Index rank, double power, const std::vector<double>& alphas) {
-  const VectorD index = VectorD::LinSpaced(rank, static_cast<double>(rank), 1.0);
-  const linalg::EigenPairs pairs{100 * index.array().pow(-power).matrix(), MatrixD::Identity(rank, rank)};
-  const CentredStatistics fit{.rows = 10 * rank, .mean_x = VectorD::Zero(rank)};
-  const Statistics test{.rows = 10,
-                        .shift_x = VectorD::Zero(rank),
-                        .sum_x = VectorD::Zero(rank),
-                        .gram = MatrixD::Identity(rank, rank)};
-  const RidgeAxes axes(fit, pairs);
-  const HeldOutRows rows(axes, test, 10 * rank, Products::whole);
-  Index end = 0;
-  double shares = 0;
-  for (const Range range : rows.ranges(alphas, 1e-7)) {
-    EXPECT_EQ(range.begin, end) << rank;
-    EXPECT_LT(range.begin, range.end) << rank;
-    end = range.end;
-    shares += rows.share_of(range);
-  }
-  EXPECT_EQ(end, rank);
-  EXPECT_NEAR(shares, 1.0, 1e-12);
-}
-
-TEST(HeldOut, RangesOfDirectionsCoverAllAndNoMore) {
-  std::vector<double> many;
-  for (int i = 0; i < 20; ++i) many.push_back(std::pow(10.0, 6.0 * i / 19));
-  for (Index rank = 17; rank < 460; rank += 3) {
-    for (const double power : {1.0, 2.0}) {
-      expect_ranges_to_cover(rank, power, default_alphas());
-      expect_ranges_to_cover(rank, power, many);
-    }
-  }
 }
 
 TEST(HeldOut, ConstantTruthScoresNothing) {

@@ -32,15 +32,12 @@ class RidgeAxes {
 struct HeldOut {
   MatrixD r;         ///< [A, t] Pearson r; 0 where truth or prediction is constant
   MatrixD r2;        ///< [A, t] 1 - SSE/‖y - mean(y)‖², predictions with the fit's intercept
-  double error = 0;  ///< bound of the low-rank family's relative error in ŷ (mathematics §3), all alphas
-  /// What multiplying the terms by the held-out Gram matrix amounts to, in multiplications of all directions: of the
-  /// targets that needed most, at most A.
-  double products = 0;
+  double products;  ///< of an r × r matrix with all targets, that Σŷ² of all alphas took
 };
 
-/// How the family's terms are multiplied with the held-out Gram matrix.
-/// - whole: in float64, terms to 1e-9 of every alpha's fitted values.
-/// - single: in float32, terms to 1e-7, for statistics of float32 products: r and R² then have six digits.
+/// In which precision the held-out Gram matrix is multiplied.
+/// - whole: float64: r and R² have ten digits.
+/// - single: float32, for statistics of float32 products: r and R² then have six digits.
 enum class Products { whole, single };
 
 /// The sums that some targets were fitted on, centred; the Gram matrix is left out.

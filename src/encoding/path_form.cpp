@@ -1,0 +1,148 @@
+#include "path_form.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+
+#include "cinecortex/linalg/counter_random.hpp"
+#include "cinecortex/linalg/dense.hpp"
+
+namespace cinecortex::encoding {
+namespace {
+
+using linalg::gemm;
+using linalg::product;
+
+constexpr Index rows_of_a_band = 32;
+
+/// Eigenvalues that differ by less, relative to the larger, are neighbours: their expansion is off by a sixth of its fourth
+/// power, the others' rounding grows with its inverse.
+template <class Scalar>
+constexpr double closeness = std::is_same_v<Scalar, float> ? 1.0 / 32 : 1.0 / 256;
+
+/// For each direction the range of its neighbours; both ends grow with the direction.
+std::vector<Range> neighbours_of(const VectorD& descending, double closeness) {
+  std::vector<Range> all;
+  Range some{0, 0};
+  for (Index i = 0; i < descending.size(); ++i) {
+    const double value = descending[i];
+    while (descending[some.begin] - value > closeness * descending[some.begin]) ++some.begin;
+    while (some.end < descending.size() && value - descending[some.end] <= closeness * value) ++some.end;
+    all.push_back(some);
+  }
+  return all;
+}
+
+}  // namespace
+
+template <class Scalar>
+PathForm<Scalar>::PathForm(const VectorD& values, const MatrixD& w, const std::vector<double>& alphas)
+    : shrinkages_(values.size(), std::ssize(alphas)), constant_weights_(std::ssize(alphas)) {
+  const Index rank = values.size();
+  if (rank == 0) return;
+  const double largest = values[0];
+  const bool beyond = *std::max_element(alphas.begin(), alphas.end()) > largest;
+  far_weights_ = MatrixD(rank, shrinkages_.cols());
+  for (Index a = 0; a < shrinkages_.cols(); ++a) {
+    const double alpha = alphas[static_cast<std::size_t>(a)];
+    const double at_largest = largest / (largest + alpha);
+    shrinkages_.col(a) = values.array() / (values.array() + alpha);
+    constant_weights_[a] = at_largest * at_largest;
+    far_weights_.col(a) = shrinkages_.col(a);
+    if (beyond) far_weights_.col(a).array() *= ((1 - values.array() / largest) * at_largest).square();
+  }
+
+  const auto neighbours = neighbours_of(values, closeness<Scalar>);
+  const bool any_far = neighbours.front().end < rank || neighbours.back().begin > 0;
+  if (any_far) far_ = Matrix<Scalar>::Zero(rank, rank);
+  if (any_far && beyond) constant_ = Matrix<Scalar>::Zero(rank, rank);
+  for (Index begin = 0; begin < rank; begin += rows_of_a_band) {
+    const Index end = std::min(rank, begin + rows_of_a_band);
+    const Range columns{neighbours[static_cast<std::size_t>(begin)].begin,
+                        neighbours[static_cast<std::size_t>(end - 1)].end};
+    Band band{{begin, end}, columns, {}, {}};
+    band.squares = band.cubes = Matrix<Scalar>::Zero(end - begin, columns.size());
+    for (Index i = begin; i < end; ++i) {
+      const Range near = neighbours[static_cast<std::size_t>(i)];
+      for (Index j = near.begin; j < near.end; ++j) {
+        const double ratio = values[j] / values[i];
+        const double at_once = w(i, j) * ratio;
+        band.squares(i - begin, j - columns.begin) = static_cast<Scalar>(at_once);
+        band.cubes(i - begin, j - columns.begin) = static_cast<Scalar>(at_once * (1 - ratio) / 3);
+      }
+      const auto put_far = [&](Range some) {
+        for (Index j = some.begin; j < some.end; ++j) {
+          far_(i, j) = static_cast<Scalar>(2 * w(i, j) * values[j] / (values[j] - values[i]));
+          if (beyond) {
+            constant_(i, j) = static_cast<Scalar>(w(i, j) * (values[i] / largest) * (values[j] / largest));
+          }
+        }
+      };
+      put_far({0, near.begin});
+      put_far({near.end, rank});
+    }
+    bands_.push_back(std::move(band));
+  }
+}
+
+template <class Scalar>
+MatrixD PathForm<Scalar>::operator()(const MatrixD& a) const {
+  MatrixD q = MatrixD::Zero(shrinkages_.cols(), a.cols());
+  const Matrix<Scalar> rounded = a.template cast<Scalar>();
+  Matrix<Scalar> image(a.rows(), a.cols());
+  MatrixD z(a.rows(), a.cols());
+  if (far_.size() > 0) {
+    gemm(false, false, Scalar{1}, far_, rounded, Scalar{0}, image);
+    z = image.cwiseProduct(rounded).template cast<double>();
+    gemm(true, false, 1.0, far_weights_, z, 1.0, q);
+  }
+  if (constant_.size() > 0) {
+    gemm(false, false, Scalar{1}, constant_, rounded, Scalar{0}, image);
+    z = image.cwiseProduct(rounded).template cast<double>();
+    q.noalias() += constant_weights_ * z.colwise().sum();
+  }
+  const auto add_bands = [&](Matrix<Scalar> Band::*of, const MatrixD& weights) {
+    for (const Band& band : bands_) {
+      gemm(false, false, Scalar{1}, band.*of, rounded.middleRows(band.columns.begin, band.columns.size()),
+           Scalar{0}, image.middleRows(band.rows.begin, band.rows.size()));
+    }
+    z = image.cwiseProduct(rounded).template cast<double>();
+    gemm(true, false, 1.0, weights, z, 1.0, q);
+  };
+  add_bands(&Band::squares, shrinkages_.cwiseAbs2());
+  add_bands(&Band::cubes, shrinkages_.array().cube().matrix());
+  return q;
+}
+
+template <class Scalar>
+double PathForm<Scalar>::products() const noexcept {
+  double entries = static_cast<double>(far_.size() + constant_.size());
+  for (const Band& band : bands_) entries += static_cast<double>(band.squares.size() + band.cubes.size());
+  const auto rank = static_cast<double>(shrinkages_.rows());
+  return rank > 0 ? entries / (rank * rank) : 0;
+}
+
+VectorD rounding_of(const PathForm<float>& form, const VectorD& values, const MatrixD& w,
+                    const std::vector<double>& alphas) {
+  constexpr Index probes = 8;
+  MatrixD a(values.size(), probes);
+  for (Index i = 0; i < a.rows(); ++i) {
+    for (Index v = 0; v < probes; ++v) a(i, v) = linalg::counter_normal(0, i, v);
+  }
+  const MatrixD got = form(a);
+  VectorD rounding(got.rows());
+  for (Index k = 0; k < got.rows(); ++k) {
+    const VectorD shrinkage = values.array() / (values.array() + alphas[static_cast<std::size_t>(k)]);
+    const MatrixD shrunken = shrinkage.asDiagonal() * a;
+    const Eigen::RowVectorXd expected =
+        shrunken.cwiseProduct(product(false, false, w, shrunken)).colwise().sum();
+    const Eigen::RowVectorXd sizes = a.colwise().norm().cwiseProduct(shrunken.colwise().norm());
+    rounding[k] = (got.row(k) - expected).cwiseQuotient(sizes).norm() / std::sqrt(double{probes});
+  }
+  return rounding;
+}
+
+template class PathForm<float>;
+template class PathForm<double>;
+
+}  // namespace cinecortex::encoding

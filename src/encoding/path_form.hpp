@@ -1,0 +1,42 @@
+#pragma once
+#include <vector>
+
+#include "cinecortex/core/types.hpp"
+
+namespace cinecortex::encoding {
+
+/// A quadratic form in shrunken coordinates, for every alpha from one product:
+///   q(α) = Σ_ij s_i s_j a_i a_j W_ij,   s = λ/(λ+α).
+/// Since s_i s_j = (λ_j s_i - λ_i s_j)/(λ_j - λ_i), it is Σ_i s_i z_i with z = a ∘ Ma, M_ij = 2 W_ij λ_j/(λ_j - λ_i), which
+/// knows no alpha. Pairs of neighbouring eigenvalues, where that would cancel, take s² and s³ instead, in a band about the
+/// diagonal. Where alphas exceed λ_1, shrinkages are taken from those of an eigenvalue m = λ_1, for a second product.
+/// Source: mathematics §4.   Collective: no.
+template <class Scalar>
+class PathForm {
+ public:
+  /// @param values  λ [r], descending, positive    @param w  [r, r], symmetric    @param alphas  not negative
+  PathForm(const VectorD& values, const MatrixD& w, const std::vector<double>& alphas);
+
+  /// q [A, t] of coordinates a [r, t].   From any thread.
+  MatrixD operator()(const MatrixD& a) const;
+  /// How many products of an r × r matrix with a it costs.
+  double products() const noexcept;
+
+ private:
+  /// Neighbours of some rows.
+  struct Band {
+    Range rows, columns;
+    Matrix<Scalar> squares, cubes;  ///< [rows, columns] what counts with s², and with s³
+  };
+
+  MatrixD shrinkages_, far_weights_;  ///< [r, A] s; what the far pairs' z counts
+  VectorD constant_weights_;          ///< [A] where alphas exceed λ_1: of the far pairs' s_i s_j at m
+  Matrix<Scalar> far_, constant_;     ///< [r, r], or nothing
+  std::vector<Band> bands_;
+};
+
+/// How much of an alpha's q is rounding: about [A] · ‖a‖ · ‖s ∘ a‖, as some random coordinates show.
+VectorD rounding_of(const PathForm<float>& form, const VectorD& values, const MatrixD& w,
+                    const std::vector<double>& alphas);
+
+}  // namespace cinecortex::encoding
