@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstring>
 #include <utility>
 
+#include "cinecortex/parallel/threads.hpp"
 #include "mapped_file.hpp"
 #include "npy_header.hpp"
 #include "output_file.hpp"
@@ -103,37 +105,39 @@ Matrix<Scalar> NpyFile::read(Range rows, Range columns) const {
   const bool large = map_->bytes().size() > small_file;
   constexpr Index bytes_at_once = Index{16} << 20;
   const Index rows_at_once =
-      std::max<Index>(1, bytes_at_once / (item_bytes_ * std::max<Index>(1, columns.size())));
-  const auto give_back = [&](Index row) {
-    if (large && (row + 1) % rows_at_once == 0) map_->release_pages();
-  };
+      fortran_ ? rows.size()
+               : std::max<Index>(1, bytes_at_once / (item_bytes_ * std::max<Index>(1, columns.size())));
   with_item(kind_, item_bytes_, [&](auto item) {
     using Item = decltype(item);
     const std::byte* data = map_->bytes().data() + data_offset_;
     const Index row_step = fortran_ ? 1 : columns_;
     const Index column_step = fortran_ ? rows_ : 1;
-    if constexpr (std::is_same_v<Item, Scalar>) {
-      if (!fortran_) {
-        for (Index r = 0; r < rows.size(); ++r) {
-          const Index at = (rows.begin + r) * row_step + columns.begin;
-          std::memcpy(values.row(r).data(), data + at * static_cast<Index>(sizeof(Item)),
+    const auto read_row = [&](Index r) {
+      const Index first = (rows.begin + r) * row_step + columns.begin * column_step;
+      if constexpr (std::is_same_v<Item, Scalar>) {
+        if (!fortran_) {
+          std::memcpy(values.row(r).data(), data + first * static_cast<Index>(sizeof(Item)),
                       static_cast<std::size_t>(columns.size()) * sizeof(Item));
-          give_back(r);
+          return;
         }
-        return;
       }
-    }
-    for (Index r = 0; r < rows.size(); ++r) {
       for (Index c = 0; c < columns.size(); ++c) {
-        const Index at = (rows.begin + r) * row_step + (columns.begin + c) * column_step;
         Item value;  // copied: the data of a foreign header may be unaligned
-        std::memcpy(&value, data + at * static_cast<Index>(sizeof(Item)), sizeof(Item));
+        std::memcpy(&value, data + (first + c * column_step) * static_cast<Index>(sizeof(Item)),
+                    sizeof(Item));
         values(r, c) = static_cast<Scalar>(value);
       }
-      if (!fortran_) give_back(r);
+    };
+    for (Index begin = 0; begin < rows.size(); begin += rows_at_once) {
+      constexpr Index strip = 32;
+      const Index end = std::min(rows.size(), begin + rows_at_once);
+      parallel::for_each_in_threads((end - begin + strip - 1) / strip, [&](Index s) {
+        const Index from = begin + s * strip;
+        for (Index r = from; r < std::min(end, from + strip); ++r) read_row(r);
+      });
+      if (large) map_->release_pages();
     }
   });
-  if (large) map_->release_pages();
   return values;
 }
 
