@@ -45,9 +45,10 @@ class BlockKrylov {
   LeadingPairs solve() {
     agree(comm_, [&] {
       basis_.resize(most_ + options_.block, mine_.size());
+      skew_ = VectorD::Zero(most_ + options_.block);
       projected_ = MatrixD::Zero(most_, most_);
     });
-    append(MatrixD::Zero(options_.block, mine_.size()));
+    append(MatrixD::Zero(options_.block, mine_.size()), {});
     constexpr double hardly_smaller = 0.25;  // where it converges a restart leaves a tenth or less
     for (double before = std::numeric_limits<double>::infinity();;) {
       while (size_ + options_.block <= most_) expand();
@@ -79,7 +80,7 @@ class BlockKrylov {
     projected_.block(0, size_ - block, size_, block) = overlap;
     projected_.block(size_ - block, 0, block, size_) = overlap.transpose();
     remainder_ = rows_times(images, images);
-    append(std::move(images));
+    append(std::move(images), overlap);
   }
 
   /// vectors := vectors - (vectors Vᵀ) V; returns V vectorsᵀ [size, rows].
@@ -91,39 +92,61 @@ class BlockKrylov {
 
   /// The pending block becomes an orthonormal basis of `vectors`, from which the basis was subtracted once;
   /// directions that vanish are replaced by random ones.
-  void append(MatrixD vectors) {
+  /// @param subtracted  what was, in the basis [size, rows]
+  void append(MatrixD vectors, const MatrixD& subtracted) {
     constexpr double negligible = 1e-8;  // what is left after the round that finds this little is its square
     constexpr int most_rounds = 12;
-    normalise(vectors);
-    for (int round = 0; round < most_rounds; ++round) {
+    constexpr double enough = 1e-12;
+    double skew = comm_.max(skew_left(normalise(vectors), subtracted));
+    for (int round = 0; !(skew < enough); ++round) {
+      if (round == most_rounds) throw NumericalError("the block Krylov solver lost orthogonality");
       const MatrixD overlap = subtract_basis(vectors);
-      const double departure = normalise(vectors);
+      const double departure = normalise(vectors).departure;
       const double largest = overlap.size() == 0 ? 0.0 : overlap.cwiseAbs().maxCoeff();
-      if (comm_.max(std::max(largest, departure)) < negligible) {
-        basis_.middleRows(size_, options_.block) = vectors;
-        return;
-      }
+      if (comm_.max(std::max(largest, departure)) < negligible) skew = 0;
     }
-    throw NumericalError("the block Krylov solver lost orthogonality");
+    basis_.middleRows(size_, options_.block) = vectors;
+    skew_.segment(size_, options_.block).setConstant(std::max(skew, rounding));
+  }
+
+  static constexpr double rounding = 4 * std::numeric_limits<double>::epsilon();
+
+  /// What a block was like before it was made orthonormal.
+  struct Block {
+    double departure;  ///< how far its Gram matrix was from the identity
+    double shortest;   ///< at least the length of any combination of length 1; 0 where a row had vanished
+    double least;      ///< the least eigenvalue of its Gram matrix, with rows of length 1
+  };
+
+  /// How far a block may be from orthogonal, to the basis and within itself, after the basis was subtracted once: the
+  /// basis is itself not quite orthogonal, and what that leaves grows where little is left of the block (Simon 1984).
+  double skew_left(const Block& block, const MatrixD& subtracted) const {
+    if (subtracted.size() == 0 || block.shortest <= 0) return std::numeric_limits<double>::infinity();
+    const VectorD skews = skew_.head(size_).array() + rounding;
+    const double left = (skews.transpose() * subtracted.cwiseAbs()).maxCoeff();
+    return left / block.shortest + rounding / block.least;
   }
 
   /// Rows of length 1, then orthonormal but for rounding where they were not nearly dependent (Stathopoulos
-  /// and Wu 2002). Returns how far they were from it.
-  double normalise(MatrixD& vectors) {
+  /// and Wu 2002).
+  Block normalise(MatrixD& vectors) {
     MatrixD gram = rows_times(vectors, vectors);
     comm_.broadcast(numbers(gram));  // what is decided by it must be the same everywhere
     const double departure = (gram - MatrixD::Identity(gram.rows(), gram.cols())).cwiseAbs().maxCoeff();
-    if (replace_zeros(vectors, gram)) gram = rows_times(vectors, vectors);
+    const bool replaced = replace_zeros(vectors, gram);
+    if (replaced) gram = rows_times(vectors, vectors);
     const VectorD lengths = gram.diagonal().cwiseSqrt();
     gram = lengths.cwiseInverse().asDiagonal() * gram * lengths.cwiseInverse().asDiagonal();
     const EigenPairs pairs = eigh(gram, comm_);
     const double floor = pairs.values.maxCoeff() * std::numeric_limits<double>::epsilon();
     const VectorD inverse_roots = pairs.values.cwiseMax(floor).cwiseSqrt().cwiseInverse();
-    const MatrixD turn = lengths.cwiseInverse().asDiagonal() * pairs.vectors * inverse_roots.asDiagonal();
+    const MatrixD turn = lengths.cwiseInverse().asDiagonal() * pairs.vectors * inverse_roots.asDiagonal() *
+                         pairs.vectors.transpose();
     const MatrixD before = std::move(vectors);
     vectors.resize(before.rows(), before.cols());
     gemm(true, false, 1.0, turn, before, 0.0, vectors);
-    return departure;
+    const double least = std::max(floor, pairs.values.minCoeff());
+    return {departure, replaced ? 0.0 : lengths.minCoeff() * std::sqrt(least), least};
   }
 
   bool replace_zeros(MatrixD& vectors, const MatrixD& gram) {
@@ -171,6 +194,7 @@ class BlockKrylov {
     basis_.middleRows(kept, block) = MatrixD(basis_.middleRows(size_, block));
     projected_.setZero();
     projected_.diagonal().head(kept) = values_.head(kept);
+    skew_.setConstant(skew_.maxCoeff());
     size_ = kept;
   }
 
@@ -194,6 +218,7 @@ class BlockKrylov {
   MatrixD basis_;      // [most + block, mine]: `size_` vectors whose images are known, then the pending block
   MatrixD projected_;  // V S Vᵀ
   MatrixD remainder_;  // Gram matrix of the last block's images without their part in the basis
+  VectorD skew_;       // [most + block] how far a vector may be from orthogonal to those before it
   Index size_ = 0, products_ = 0, randoms_ = 0;
   VectorD values_;
   MatrixD turn_;
