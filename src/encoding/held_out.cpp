@@ -33,8 +33,8 @@ void forget_rounding(CentredStatistics& statistics, const VectorD& squares) {
 
 template <class Scalar>
 Projected project(const HeldOutRows& rows, const CentredStatistics& train, const CentredStatistics& test) {
-  return {rows.fit_projected<Scalar>(train.cross), rows.projected<Scalar>(test.cross),
-          test.mean_y - train.mean_y, test.squares_y};
+  return {rows.projected<Scalar>(train.cross), rows.projected<Scalar>(test.cross), test.mean_y - train.mean_y,
+          test.squares_y};
 }
 
 /// What of every alpha's Σŷ² is rounding of float32: [A, t].

@@ -18,15 +18,16 @@ MatrixD centred_gram_times(const Statistics& rows, const MatrixD& b) {
   return result;
 }
 
-/// Directions whose part of VᵀC float32 resolves, once larger ones are taken out of C: rounding is some 1e-8 of the
-/// largest √λ that is left. None where so many are larger that nothing is gained.
+/// Directions, the last ones, whose part of VᵀC float32 resolves once the others are taken out of C: its rounding is some
+/// 1e-8 of the largest √λ that is left. None where too many would be taken out.
 Index small_directions(const VectorD& values) {
-  constexpr double widest = 4096;
+  constexpr double wide = 256, widest = 4096;
   if (values.size() == 0) return 0;
   const double least = values[values.size() - 1];
-  const Index small = std::count_if(values.data(), values.data() + values.size(),
-                                    [&](double value) { return value <= widest * least; });
-  return 3 * small > 2 * values.size() ? small : 0;
+  const Index large = std::count_if(values.data(), values.data() + values.size(),
+                                    [&](double value) { return value > wide * least; });
+  const Index taken_out = std::min(large, values.size() / 4);
+  return values[taken_out] <= widest * least ? values.size() - taken_out : 0;
 }
 
 }  // namespace
@@ -51,22 +52,12 @@ HeldOutRows::HeldOutRows(const RidgeAxes& axes, const Statistics& test, const st
 }
 
 template <>
-MatrixD HeldOutRows::projected<float>(const MatrixD& cross) const {
-  return product(true, false, single_vectors_, MatrixF(cross.cast<float>())).cast<double>();
-}
-
-template <>
 MatrixD HeldOutRows::projected<double>(const MatrixD& cross) const {
   return product(true, false, axes_.vectors(), cross);
 }
 
 template <>
-MatrixD HeldOutRows::fit_projected<double>(const MatrixD& cross) const {
-  return projected<double>(cross);
-}
-
-template <>
-MatrixD HeldOutRows::fit_projected<float>(const MatrixD& cross) const {
+MatrixD HeldOutRows::projected<float>(const MatrixD& cross) const {
   if (small_ == 0) return projected<double>(cross);
   const auto large = axes_.vectors().leftCols(axes_.rank() - small_);
   MatrixD result(axes_.rank(), cross.cols());

@@ -23,13 +23,10 @@ class HeldOutRows {
   bool single() const noexcept { return single_.has_value(); }
   /// 1/(λ+α) [r, A]
   const MatrixD& inverses() const noexcept { return inverses_; }
-  /// VᵀC [r, t] of these rows and some targets, in the products' precision.   From any thread.
+  /// VᵀC [r, t] of some rows and targets, in the products' precision. It is divided by small √λ afterwards: so float32
+  /// rounds nothing that is large beside them.   From any thread.
   template <class Scalar>
   MatrixD projected(const MatrixD& cross) const;
-  /// The same of the rows of the fit, which is divided by small λ afterwards: so float32 rounds nothing that is large
-  /// beside them.   From any thread.
-  template <class Scalar>
-  MatrixD fit_projected(const MatrixD& cross) const;
   /// Σŷ² of these rows about their means [A, t], from Λ^-½ĉ [r, t]: what is fitted to, in units of responses.
   ///   From any thread.
   template <class Scalar>
@@ -54,7 +51,7 @@ class HeldOutRows {
   VectorD offset_;
   std::optional<PathForm<float>> single_;
   MatrixF single_vectors_;  ///< V
-  Index small_ = 0;         ///< directions, the last of V, that may be projected in float32
+  Index small_ = 0;         ///< directions, the last of V, that are projected in float32
   VectorD single_rounding_;
   mutable std::once_flag once_;
   mutable std::optional<PathForm<double>> whole_;  ///< made when first needed

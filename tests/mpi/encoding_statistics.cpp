@@ -463,7 +463,7 @@ TEST(HeldOut, LargeDirectionsAreNotRoundedIntoSmallOnes) {
   const HeldOutRows rows(axes, test, alphas, targets, Products::single);
   ASSERT_TRUE(rows.single());
   const MatrixD expected = axes.vectors().transpose() * fit.cross;
-  const MatrixD got = rows.fit_projected<float>(fit.cross);
+  const MatrixD got = rows.projected<float>(fit.cross);
   // Of each direction beside the small ones together, as the fit sees them.
   const auto sizes = axes.values().cwiseSqrt().cwiseInverse().asDiagonal();
   const VectorD lengths = (sizes * expected).topRows(columns - 1).colwise().norm();
