@@ -11,6 +11,7 @@
 #include "cinecortex/app/launch.hpp"
 #include "cinecortex/app/version.hpp"
 #include "cinecortex/core/interrupt.hpp"
+#include "cinecortex/core/memory.hpp"
 #include "cinecortex/linalg/blas_kernel.hpp"
 #include "cinecortex/linalg/device.hpp"
 #include "cinecortex/models/runtime.hpp"
@@ -152,6 +153,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   linalg::use_fitting_blas_kernel(argv);
+  keep_freed_memory();
   interrupt::install_handlers();
   app::prepare_environment();
   const int code = run(argc, argv);

@@ -12,6 +12,10 @@
 
 #include "cinecortex/core/error.hpp"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 namespace cinecortex {
 namespace {
 
@@ -53,6 +57,19 @@ std::int64_t peak_resident_bytes() {
 
 std::int64_t available_bytes() {
   return std::min(kibibytes("/proc/meminfo", "MemAvailable:"), left_in_group());
+}
+
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, -1);
+#endif
+}
+
+void give_back_freed_memory() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 std::int64_t parse_bytes(const std::string& text) {
