@@ -176,35 +176,46 @@ MatrixD part_of_product(const MatrixD& vectors, const MatrixF& square, Range min
   return images.cast<double>();
 }
 
-/// [k, n], of a matrix that every rank holds. Rounding the matrix of float32 data to float32 once more moves no
-/// eigenvector further than its sums did: the roundings of n² entries cancel.
-template <class Scalar>
-MatrixD leading_vectors(const MatrixD& square, Index k, std::uint64_t seed, const Communicator& comm,
-                        bool& converged) {
+MatrixF rounded(const MatrixD& square, const Communicator& comm) {
+  return agree(comm, [&] {
+    MatrixF result(square.rows(), square.cols());
+    parallel::for_each_in_threads(square.rows(),
+                                  [&](Index i) { result.row(i) = square.row(i).cast<float>(); });
+    return result;
+  });
+}
+
+/// Calls take(square, vectors [k, n]) with the leading eigenvectors of a matrix that every rank holds, and with the matrix
+/// as they were found: rounding that of float32 data to float32 once more moves no eigenvector further than its sums
+/// did, for the roundings of n² entries cancel.
+template <class Scalar, class Take>
+void with_leading_vectors(MatrixD square, Index k, std::uint64_t seed, const Communicator& comm,
+                          bool& converged, Take take) {
   const Index n = square.rows();
-  if (whole_is_cheaper(n, k, std::is_same_v<Scalar, float>))
-    return leading_rows(linalg::eigh(square, comm).vectors, k);
-  const Range mine = partition(n, comm.size(), comm.rank());
-  MatrixF rounded;
-  if constexpr (std::is_same_v<Scalar, float>) {
-    agree(comm, [&] {
-      rounded.resize(n, n);
-      parallel::for_each_in_threads(n, [&](Index i) { rounded.row(i) = square.row(i).cast<float>(); });
-    });
+  if (whole_is_cheaper(n, k, std::is_same_v<Scalar, float>)) {
+    return take(square, leading_rows(linalg::eigh(square, comm).vectors, k));
   }
-  const auto product = [&](const MatrixD& vectors) {
-    if constexpr (std::is_same_v<Scalar, float>) return part_of_product(vectors, rounded, mine);
-    return part_of_product(vectors, square, mine);
+  const Range mine = partition(n, comm.size(), comm.rank());
+  const auto solve = [&](const auto& multiplied) {
+    const auto product = [&](const MatrixD& vectors) { return part_of_product(vectors, multiplied, mine); };
+    LeadingPairs pairs = linalg::leading_eigenpairs(n, product, rounded_to<Scalar>(in_memory(k, seed)), comm);
+    converged = pairs.converged;
+    take(multiplied, std::move(pairs.vectors));
   };
-  LeadingPairs pairs = linalg::leading_eigenpairs(n, product, rounded_to<Scalar>(in_memory(k, seed)), comm);
-  converged = pairs.converged;
-  return std::move(pairs.vectors);
+  if constexpr (std::is_same_v<Scalar, float>) {
+    const MatrixF single = rounded(square, comm);
+    square.resize(0, 0);
+    solve(single);
+  } else {
+    solve(square);
+  }
 }
 
 /// Values and residual on the matrix itself, where that is as good as on the rows: no value is so small beside
-/// the largest that the sums' rounding shows. Returns whether it is.
-bool measure(const MatrixD& square, const MatrixD& vectors, Solution& solution, const Communicator& comm) {
-  constexpr double smallest_ratio = 1e-4;
+/// the largest that rounding of the sums, or of a float32 matrix, shows. Returns whether it is.
+template <class Square>
+bool measure(const Square& square, const MatrixD& vectors, Solution& solution, const Communicator& comm) {
+  constexpr double smallest_ratio = std::is_same_v<Square, MatrixF> ? 1e-3 : 1e-4;
   const Range mine = partition(square.rows(), comm.size(), comm.rank());
   const auto part = vectors.middleCols(mine.begin, mine.size());
   const MatrixD images = part_of_product(vectors, square, mine);
@@ -246,9 +257,13 @@ Solution covariance(FitRows& rows, const PcaShape& shape, std::uint64_t seed, co
   solution.scaling = scaling_of(moments, shifted_by, rows.scale_mode());
   centre_gram(gram, moments.mean(), static_cast<double>(shape.rows), solution.scaling.scale);
   rows.centre(solution.scaling.mean, solution.scaling.scale);
-  MatrixD vectors = leading_vectors<Scalar>(gram, shape.components, seed, comm, solution.converged);
-  const bool measured = measure(gram, vectors, solution, comm);
-  gram.resize(0, 0);
+  MatrixD vectors;
+  bool measured = false;
+  with_leading_vectors<Scalar>(std::move(gram), shape.components, seed, comm, solution.converged,
+                               [&](const auto& square, MatrixD found) {
+                                 measured = measure(square, found, solution, comm);
+                                 vectors = std::move(found);
+                               });
   if (measured) {
     solution.vectors = std::move(vectors);
   } else {
@@ -333,8 +348,9 @@ Solution dual(FitRows& rows, const PcaShape& shape, std::uint64_t seed, const Co
   comm.broadcast(numbers(scaling.scale));
   scaling.total = gram.trace();
   rows.centre(scaling.mean, scaling.scale);
-  const MatrixD left = leading_vectors<Scalar>(gram, shape.components, seed, comm, solution.converged);
-  gram.resize(0, 0);
+  MatrixD left;
+  with_leading_vectors<Scalar>(std::move(gram), shape.components, seed, comm, solution.converged,
+                               [&](const auto&, MatrixD found) { left = std::move(found); });
   MatrixD vectors = agree(comm, [&] {
     const Matrix<Scalar> axes = left.cast<Scalar>();
     MatrixD mapped = MatrixD::Zero(shape.components, shape.columns);
