@@ -7,6 +7,7 @@
 #include <random>
 
 #include "cinecortex/core/clock.hpp"
+#include "cinecortex/core/memory.hpp"
 #include "cinecortex/core/types.hpp"
 #include "cinecortex/linalg/blas_kernel.hpp"
 #include "cinecortex/linalg/dense.hpp"
@@ -24,10 +25,11 @@ inline MatrixD random_matrix(Index rows, Index columns, std::uint64_t seed) {
   return values;
 }
 
-/// main of every executable here: MPI, and OMP_NUM_THREADS threads a rank (default: all cores).
+/// main of every executable here: memory as the program has it, MPI, and OMP_NUM_THREADS threads a rank (default: all cores).
 template <class Fn>
 int run_alone(int& argc, char**& argv, Fn&& fn) {
   linalg::use_fitting_blas_kernel(argv);
+  keep_freed_memory();
   const parallel::Environment environment(argc, argv);
   const char* wanted = std::getenv("OMP_NUM_THREADS");
   const int threads = wanted ? std::max(1, std::atoi(wanted)) : parallel::available_cores();
