@@ -5,7 +5,6 @@
 #include <limits>
 #include <mutex>
 #include <optional>
-#include <type_traits>
 
 #include "columns.hpp"
 #include "held_out_rows.hpp"
@@ -18,10 +17,11 @@ using linalg::product;
 
 /// Some targets in the axes of the fit.
 struct Projected {
-  MatrixD fit;       ///< ĉ = VᵀC̃ [r, t] of the rows of the fit
-  MatrixD held_out;  ///< the same of the held-out rows
-  VectorD gap;       ///< [t] mean of the held-out responses, less that of the fit's
-  VectorD truth;     ///< [t] ‖ỹ‖² of the held-out responses
+  MatrixD fit;        ///< ĉ = VᵀC̃ [r, t] of the rows of the fit
+  MatrixD fitted_to;  ///< Λ^-½ĉ
+  MatrixD held_out;   ///< VᵀC̃ of the held-out rows
+  VectorD gap;        ///< [t] mean of the held-out responses, less that of the fit's
+  VectorD truth;      ///< [t] ‖ỹ‖² of the held-out responses
 };
 
 /// A target that is constant has no variation: not what rounding leaves of its squares [t] about the shift.
@@ -33,51 +33,58 @@ void forget_rounding(CentredStatistics& statistics, const VectorD& squares) {
 
 template <class Scalar>
 Projected project(const HeldOutRows& rows, const CentredStatistics& train, const CentredStatistics& test) {
-  return {rows.projected<Scalar>(train.cross), rows.projected<Scalar>(test.cross), test.mean_y - train.mean_y,
-          test.squares_y};
+  Projected some{rows.projected<Scalar>(train.cross),
+                 {},
+                 rows.projected<Scalar>(test.cross),
+                 test.mean_y - train.mean_y,
+                 test.squares_y};
+  some.fitted_to = rows.axes().values().cwiseSqrt().cwiseInverse().asDiagonal() * some.fit;
+  return some;
 }
 
-/// What of every alpha's Σŷ² is rounding of float32: [A, t].
-/// @param fitted_to  Λ^-½ĉ [r, t]
-MatrixD single_rounding(const HeldOutRows& rows, const MatrixD& fitted_to) {
-  const MatrixD squares = fitted_to.cwiseAbs2();
-  const MatrixD shrinkages = rows.axes().values().asDiagonal() * rows.inverses();
-  const MatrixD fitted = product(true, false, shrinkages.cwiseAbs2(), squares);
-  const Eigen::RowVectorXd all = squares.colwise().sum();
-  return rows.single_rounding().asDiagonal() * (fitted * all.asDiagonal()).cwiseSqrt();
+/// Whether rounding moves neither r nor R² by more than `tolerance`.
+/// @param variation  Σŷ²    @param truth  Σỹ²
+bool is_resolved(double variation, double rounding, double r, double truth, double tolerance) {
+  constexpr double unknown = 0.01;
+  if (rounding == 0) return true;
+  return rounding <= unknown * variation && rounding * std::abs(r) <= 2 * tolerance * variation &&
+         (truth == 0 || rounding <= tolerance * truth);
 }
 
-/// Nothing where float32 leaves less than six digits of a score: where a fit hardly varies on the held-out rows, beside
-/// what those could make of it.
-template <class Scalar>
-std::optional<HeldOut> score(const HeldOutRows& rows, const Projected& some) {
+/// Nothing where rounding could show: where a fit hardly varies on the held-out rows, beside what those could make of it.
+std::optional<HeldOut> score(const HeldOutRows& rows, const Projected& some, const Variation& variations,
+                             double tolerance) {
   const MatrixD& inverses = rows.inverses();
   const Index count = inverses.cols(), targets = some.fit.cols();
-  const MatrixD fitted_to = rows.axes().values().cwiseSqrt().cwiseInverse().asDiagonal() * some.fit;
-  const MatrixD variations = rows.variation<Scalar>(fitted_to).cwiseMax(0.0);
   const MatrixD covariances = product(true, false, inverses, some.fit.cwiseProduct(some.held_out));
   const MatrixD means = product(true, false, MatrixD(rows.offset().asDiagonal() * inverses), some.fit);
-  MatrixD roundings = MatrixD::Zero(count, targets);
-  if (std::is_same_v<Scalar, float>) roundings = single_rounding(rows, fitted_to);
   HeldOut result{MatrixD(count, targets), MatrixD(count, targets), 0};
   const auto n = static_cast<double>(rows.test().rows);
   for (Index a = 0; a < count; ++a) {
     for (Index v = 0; v < targets; ++v) {
       const double truth = some.truth[v], gap = some.gap[v] - means(a, v);
-      const double covariance = covariances(a, v), variation = variations(a, v), rounding = roundings(a, v);
+      const double covariance = covariances(a, v), variation = variations.squares(a, v);
       const double sse = std::max(0.0, truth - 2 * covariance + variation) + n * gap * gap;
       const double size = std::sqrt(truth) * std::sqrt(variation);
       const double r = size > 0 ? std::clamp(covariance / size, -1.0, 1.0) : 0.0;
-      constexpr double unresolved = 0.01, tolerance = 1e-6;
-      if (rounding > unresolved * variation || rounding * std::abs(r) > 2 * tolerance * variation ||
-          (truth > 0 && rounding > tolerance * truth)) {
-        return {};
-      }
+      if (!is_resolved(variation, variations.rounding(a, v), r, truth, tolerance)) return {};
       result.r(a, v) = r;
       result.r2(a, v) = truth > 0 ? 1.0 - sse / truth : (sse > 0 ? 0.0 : 1.0);
     }
   }
   return result;
+}
+
+/// With as little precision as leaves the scores' digits.
+HeldOut score(const HeldOutRows& rows, const CentredStatistics& train, const CentredStatistics& test) {
+  constexpr double of_single = 1e-6, of_double = 1e-9;
+  if (rows.single()) {
+    const auto some = project<float>(rows, train, test);
+    if (auto result = score(rows, some, rows.variation<float>(some.fitted_to), of_single)) return *result;
+  }
+  const auto some = project<double>(rows, train, test);
+  if (auto result = score(rows, some, rows.variation<double>(some.fitted_to), of_double)) return *result;
+  return *score(rows, some, rows.variation_by_alpha(some.fitted_to), of_double);
 }
 
 }  // namespace
@@ -99,12 +106,10 @@ HeldOut held_out(const RidgeAxes& axes, const TrainOf& train, const Statistics& 
     const CentredStatistics fitted = train(some);
     CentredStatistics left_out = centre(test.of_targets(some));
     forget_rounding(left_out, test.squares_y.segment(some.begin, some.size()));
-    std::optional<HeldOut> result;
-    if (rows.single()) result = score<float>(rows, project<float>(rows, fitted, left_out));
-    if (!result) result = score<double>(rows, project<double>(rows, fitted, left_out));
+    const HeldOut result = score(rows, fitted, left_out);
     const std::lock_guard lock(one_at_a_time);
-    all.r.middleCols(some.begin, some.size()) = result->r;
-    all.r2.middleCols(some.begin, some.size()) = result->r2;
+    all.r.middleCols(some.begin, some.size()) = result.r;
+    all.r2.middleCols(some.begin, some.size()) = result.r2;
   });
   return all;
 }

@@ -43,9 +43,7 @@ HeldOutRows::HeldOutRows(const RidgeAxes& axes, const Statistics& test, const st
   offset_ = axes.vectors().transpose() * (mean_x - axes.mean_x());
   // Where G is not turned there is little to do in any precision.
   if (products == Products::single && turned_) {
-    const MatrixD w = turned_gram();
-    single_.emplace(axes.values(), w, alphas);
-    single_rounding_ = rounding_of(*single_, axes.values(), w, alphas);
+    single_ = path_of<float>(turned_gram());
     single_vectors_ = axes.vectors().cast<float>();
     small_ = small_directions(axes.values());
   }
@@ -70,19 +68,35 @@ MatrixD HeldOutRows::projected<float>(const MatrixD& cross) const {
   return result;
 }
 
-template <>
-MatrixD HeldOutRows::variation<float>(const MatrixD& fit) const {
-  return (*single_)(fit);
+template <class Scalar>
+HeldOutRows::Path<Scalar> HeldOutRows::path_of(const MatrixD& w) const {
+  PathForm<Scalar> form(axes_.values(), w, alphas_);
+  VectorD rounding = rounding_of(form, axes_.values(), w, alphas_);
+  return {std::move(form), std::move(rounding)};
+}
+
+template <class Scalar>
+Variation HeldOutRows::by_path(const Path<Scalar>& path, const MatrixD& fit) const {
+  const MatrixD squares = fit.cwiseAbs2();
+  const MatrixD shrinkages = axes_.values().asDiagonal() * inverses_;
+  const MatrixD fitted = product(true, false, shrinkages.cwiseAbs2(), squares);
+  const Eigen::RowVectorXd all = squares.colwise().sum();
+  return {path.form(fit).cwiseMax(0.0), path.rounding.asDiagonal() * (fitted * all.asDiagonal()).cwiseSqrt()};
 }
 
 template <>
-MatrixD HeldOutRows::variation<double>(const MatrixD& fit) const {
-  return turned_ ? whole()(fit) : variation_by_alpha(fit);
+Variation HeldOutRows::variation<float>(const MatrixD& fit) const {
+  return by_path(*single_, fit);
+}
+
+template <>
+Variation HeldOutRows::variation<double>(const MatrixD& fit) const {
+  return turned_ ? by_path(whole(), fit) : variation_by_alpha(fit);
 }
 
 double HeldOutRows::products() const {
-  if (single_) return single_->products();
-  return turned_ ? whole().products() : static_cast<double>(2 * std::ssize(alphas_));
+  if (single_) return single_->form.products();
+  return turned_ ? whole().form.products() : static_cast<double>(2 * std::ssize(alphas_));
 }
 
 /// W = Λ^-½ VᵀG̃V Λ^-½: half of it is multiplied, by blocks, and mirrored.
@@ -100,19 +114,20 @@ MatrixD HeldOutRows::turned_gram() const {
   return w;
 }
 
-const PathForm<double>& HeldOutRows::whole() const {
-  std::call_once(once_, [&] { whole_.emplace(axes_.values(), turned_gram(), alphas_); });
+const HeldOutRows::Path<double>& HeldOutRows::whole() const {
+  std::call_once(once_, [&] { whole_ = path_of<double>(turned_gram()); });
   return *whole_;
 }
 
-/// A product with G for every alpha: worth it where there are few targets.
-MatrixD HeldOutRows::variation_by_alpha(const MatrixD& fit) const {
-  MatrixD variation(std::ssize(alphas_), fit.cols());
+Variation HeldOutRows::variation_by_alpha(const MatrixD& fit) const {
+  Variation variation{MatrixD(std::ssize(alphas_), fit.cols()),
+                      MatrixD::Zero(std::ssize(alphas_), fit.cols())};
   const MatrixD scaled = axes_.values().cwiseSqrt().asDiagonal() * fit;
-  for (Index a = 0; a < variation.rows(); ++a) {
+  for (Index a = 0; a < variation.squares.rows(); ++a) {
     const MatrixD weights =
         product(false, false, axes_.vectors(), MatrixD(inverses_.col(a).asDiagonal() * scaled));
-    variation.row(a) = weights.cwiseProduct(centred_gram_times(test_, weights)).colwise().sum();
+    variation.squares.row(a) =
+        weights.cwiseProduct(centred_gram_times(test_, weights)).colwise().sum().cwiseMax(0.0);
   }
   return variation;
 }

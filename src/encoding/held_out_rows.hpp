@@ -8,12 +8,18 @@
 
 namespace cinecortex::encoding {
 
+/// Σŷ² of every alpha's predictions.
+struct Variation {
+  MatrixD squares;   ///< [A, t]
+  MatrixD rounding;  ///< [A, t] about how much of it is not known; 0 where it is all there is to know
+};
+
 /// Held-out rows in the axes of a fit, as far as targets do not matter: made once, used for any number of them.
 /// Collective: no.
 class HeldOutRows {
  public:
-  /// @param axes, test  outlive the object
-  /// @param targets     how many will be scored: turning G into the axes pays where there are many
+  /// @param axes, test, alphas  outlive the object
+  /// @param targets             how many will be scored: turning G into the axes pays where there are many
   HeldOutRows(const RidgeAxes& axes, const Statistics& test, const std::vector<double>& alphas, Index targets,
               Products products);
 
@@ -27,12 +33,12 @@ class HeldOutRows {
   /// rounds nothing that is large beside them.   From any thread.
   template <class Scalar>
   MatrixD projected(const MatrixD& cross) const;
-  /// Σŷ² of these rows about their means [A, t], from Λ^-½ĉ [r, t]: what is fitted to, in units of responses.
+  /// Σŷ² of these rows about their means, from Λ^-½ĉ [r, t]: what is fitted to, in units of responses.
   ///   From any thread.
   template <class Scalar>
-  MatrixD variation(const MatrixD& fit) const;
-  /// What of it is rounding, if it is in float32: rounding_of.
-  const VectorD& single_rounding() const noexcept { return single_rounding_; }
+  Variation variation(const MatrixD& fit) const;
+  /// The same by a product with G for every alpha, which loses nothing.   From any thread.
+  Variation variation_by_alpha(const MatrixD& fit) const;
   /// Vᵀ(mean of these rows - mean of the fit's) [r]
   const VectorD& offset() const noexcept { return offset_; }
   /// How many products of an r × r matrix with all targets the variation costs.
@@ -40,8 +46,17 @@ class HeldOutRows {
 
  private:
   MatrixD turned_gram() const;
-  const PathForm<double>& whole() const;
-  MatrixD variation_by_alpha(const MatrixD& fit) const;
+  /// All alphas by one product, and what of it is rounding.
+  template <class Scalar>
+  struct Path {
+    PathForm<Scalar> form;
+    VectorD rounding;  ///< [A]
+  };
+  template <class Scalar>
+  Path<Scalar> path_of(const MatrixD& w) const;
+  template <class Scalar>
+  Variation by_path(const Path<Scalar>& path, const MatrixD& fit) const;
+  const Path<double>& whole() const;
 
   const RidgeAxes& axes_;
   const Statistics& test_;
@@ -49,12 +64,11 @@ class HeldOutRows {
   bool turned_;
   MatrixD inverses_;
   VectorD offset_;
-  std::optional<PathForm<float>> single_;
+  std::optional<Path<float>> single_;
   MatrixF single_vectors_;  ///< V
   Index small_ = 0;         ///< directions, the last of V, that are projected in float32
-  VectorD single_rounding_;
   mutable std::once_flag once_;
-  mutable std::optional<PathForm<double>> whole_;  ///< made when first needed
+  mutable std::optional<Path<double>> whole_;  ///< made when first needed
 };
 
 }  // namespace cinecortex::encoding

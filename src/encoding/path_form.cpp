@@ -66,9 +66,9 @@ PathForm<Scalar>::PathForm(const VectorD& values, const MatrixD& w, const std::v
       const Range near = neighbours[static_cast<std::size_t>(i)];
       for (Index j = near.begin; j < near.end; ++j) {
         const double ratio = values[j] / values[i];
-        const double at_once = w(i, j) * ratio;
-        band.squares(i - begin, j - columns.begin) = static_cast<Scalar>(at_once);
-        band.cubes(i - begin, j - columns.begin) = static_cast<Scalar>(at_once * (1 - ratio) / 3);
+        const double entry = w(i, j) * ratio;
+        band.squares(i - begin, j - columns.begin) = static_cast<Scalar>(entry);
+        band.cubes(i - begin, j - columns.begin) = static_cast<Scalar>(entry * (1 - ratio) / 3);
       }
       const auto put_far = [&](Range some) {
         for (Index j = some.begin; j < some.end; ++j) {
@@ -122,7 +122,8 @@ double PathForm<Scalar>::products() const noexcept {
   return rank > 0 ? entries / (rank * rank) : 0;
 }
 
-VectorD rounding_of(const PathForm<float>& form, const VectorD& values, const MatrixD& w,
+template <class Scalar>
+VectorD rounding_of(const PathForm<Scalar>& form, const VectorD& values, const MatrixD& w,
                     const std::vector<double>& alphas) {
   constexpr Index probes = 8;
   MatrixD a(values.size(), probes);
@@ -130,8 +131,8 @@ VectorD rounding_of(const PathForm<float>& form, const VectorD& values, const Ma
     for (Index v = 0; v < probes; ++v) a(i, v) = linalg::counter_normal(0, i, v);
   }
   const MatrixD got = form(a);
-  VectorD rounding(got.rows());
-  for (Index k = 0; k < got.rows(); ++k) {
+  VectorD rounding = VectorD::Zero(got.rows());
+  for (Index k = 0; values.size() > 0 && k < got.rows(); ++k) {
     const VectorD shrinkage = values.array() / (values.array() + alphas[static_cast<std::size_t>(k)]);
     const MatrixD shrunken = shrinkage.asDiagonal() * a;
     const Eigen::RowVectorXd expected =
@@ -144,5 +145,9 @@ VectorD rounding_of(const PathForm<float>& form, const VectorD& values, const Ma
 
 template class PathForm<float>;
 template class PathForm<double>;
+template VectorD rounding_of(const PathForm<float>&, const VectorD&, const MatrixD&,
+                             const std::vector<double>&);
+template VectorD rounding_of(const PathForm<double>&, const VectorD&, const MatrixD&,
+                             const std::vector<double>&);
 
 }  // namespace cinecortex::encoding

@@ -35,8 +35,10 @@ class PathForm {
   std::vector<Band> bands_;
 };
 
-/// How much of an alpha's q is rounding: about [A] · ‖a‖ · ‖s ∘ a‖, as some random coordinates show.
-VectorD rounding_of(const PathForm<float>& form, const VectorD& values, const MatrixD& w,
+/// How much of an alpha's q is rounding, and what neighbours' expansion leaves: about [A] · ‖a‖ · ‖s ∘ a‖, as some random
+/// coordinates show.
+template <class Scalar>
+VectorD rounding_of(const PathForm<Scalar>& form, const VectorD& values, const MatrixD& w,
                     const std::vector<double>& alphas);
 
 }  // namespace cinecortex::encoding

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <Eigen/Cholesky>
+#include <Eigen/QR>
 #include <optional>
 #include <random>
 
@@ -469,6 +470,36 @@ TEST(HeldOut, LargeDirectionsAreNotRoundedIntoSmallOnes) {
   const VectorD lengths = (sizes * expected).topRows(columns - 1).colwise().norm();
   const MatrixD wrong = sizes * (got - expected);
   for (Index v = 0; v < targets; ++v) EXPECT_LT(wrong.col(v).cwiseAbs().maxCoeff(), 3e-7 * lengths[v]) << v;
+}
+
+/// Columns whose variances fall over ten decades, and targets that follow the smallest of them: what float32 products, and
+/// the path of all alphas in float64, cannot resolve at large alphas is made again.
+TEST(HeldOut, IsAsExactWhereOnlySmallDirectionsCount) {
+  const Index columns = 40, targets = 80;
+  MatrixD x = random_rows(280, columns, 12);
+  for (Index j = 0; j < columns; ++j) {
+    x.col(j) *= std::pow(10.0, -5.0 * static_cast<double>(j) / static_cast<double>(columns - 1));
+  }
+  // In the rows of the fit nothing follows the leading directions.
+  MatrixD y = x.rightCols(4) * 1e5 * random_rows(4, targets, 13);
+  MatrixD leading(200, 31);
+  leading << VectorD::Ones(200), x.topLeftCorner(200, 30);
+  const MatrixD followed = leading * leading.householderQr().solve(y.topRows(200));
+  y.topRows(200) -= followed;
+  const auto fit = centre(statistics_of(x.topRows(200), y.topRows(200), 0.0));
+  const RidgeAxes axes(fit, linalg::eigh(fit.gram));
+  const std::vector<double> alphas{1e-6, 1e-2, 1.0, 0.9 * axes.values()[0]};
+  const auto scores_of = [&](Index count, Products products) {
+    const Statistics some = statistics_of(x.bottomRows(80), y.bottomRows(80).leftCols(count), 0.0);
+    return held_out(
+        axes, [&](Range tile) { return fit.of_targets(tile); }, some, alphas, products);
+  };
+  const HeldOut by_alpha = scores_of(9, Products::whole);  // too few for the path
+  for (const auto& [products, tolerance] : {std::pair{Products::whole, 1e-8}, {Products::single, 1e-6}}) {
+    const HeldOut got = scores_of(targets, products);
+    EXPECT_LT((got.r.leftCols(9) - by_alpha.r).cwiseAbs().maxCoeff(), tolerance);
+    EXPECT_LT((got.r2.leftCols(9) - by_alpha.r2).cwiseAbs().maxCoeff(), tolerance);
+  }
 }
 
 TEST(HeldOut, ConstantTruthScoresNothing) {

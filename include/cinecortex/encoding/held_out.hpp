@@ -36,8 +36,9 @@ struct HeldOut {
 };
 
 /// In which precision the held-out Gram matrix is multiplied.
-/// - whole: float64: r and R² have ten digits.
-/// - single: float32, for statistics of float32 products: r and R² then have six digits.
+/// - whole: float64: r and R² have nine digits.
+/// - single: float32, for statistics of float32 products: r and R² then have six digits. Targets for which it would not
+///   do are multiplied in float64.
 enum class Products { whole, single };
 
 /// The sums that some targets were fitted on, centred; the Gram matrix is left out.
