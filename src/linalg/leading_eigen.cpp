@@ -96,7 +96,7 @@ class BlockKrylov {
   void append(MatrixD vectors, const MatrixD& subtracted) {
     constexpr double negligible = 1e-8;  // what is left after the round that finds this little is its square
     constexpr int most_rounds = 12;
-    constexpr double enough = 1e-12;
+    constexpr double enough = 1e-11;
     double skew = comm_.max(skew_left(normalise(vectors), subtracted));
     for (int round = 0; !(skew < enough); ++round) {
       if (round == most_rounds) throw NumericalError("the block Krylov solver lost orthogonality");
@@ -122,9 +122,12 @@ class BlockKrylov {
   /// basis is itself not quite orthogonal, and what that leaves grows where little is left of the block (Simon 1984).
   double skew_left(const Block& block, const MatrixD& subtracted) const {
     if (subtracted.size() == 0 || block.shortest <= 0) return std::numeric_limits<double>::infinity();
-    const VectorD skews = skew_.head(size_).array() + rounding;
+    VectorD skews =
+        skew_.head(size_).array() + rounding;  // of a vector to those before it, and so of those after it
+    for (Index i = size_ - 2; i >= 0; --i) skews[i] = std::max(skews[i], skews[i + 1]);
     const double left = (skews.transpose() * subtracted.cwiseAbs()).maxCoeff();
-    return left / block.shortest + rounding / block.least;
+    const double combined = std::sqrt(static_cast<double>(options_.block));  // columns, into one of length 1
+    return left * combined / block.shortest + rounding / block.least;
   }
 
   /// Rows of length 1, then orthonormal but for rounding where they were not nearly dependent (Stathopoulos
