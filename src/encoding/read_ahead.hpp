@@ -7,6 +7,7 @@
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/core/types.hpp"
+#include "cinecortex/parallel/threads.hpp"
 
 namespace cinecortex::encoding {
 
@@ -29,7 +30,10 @@ class ReadAhead {
     interrupt::check();
     Piece piece = coming_.valid() ? coming_.get() : read_here();
     if (waits_ && next_ < blocks_.size()) {
-      coming_ = std::async(std::launch::async, [this, block = blocks_[next_++]] { return read_(block); });
+      coming_ = std::async(std::launch::async, [this, block = blocks_[next_++]] {
+        parallel::set_openmp_threads(1);  // of this thread: the others are at work
+        return read_(block);
+      });
     }
     return piece;
   }

@@ -4,7 +4,7 @@
 
 namespace cinecortex::encoding {
 
-/// Calls use(block, read(block)) for this rank's blocks that have rows, reading ahead.
+/// Calls use(block, read(block)) for this rank's blocks that have rows, reading ahead where that pays (ReadAhead).
 /// @pre neither makes a collective call.   Collective: over the problem's communicator, as `stream`.
 template <class Read, class Use>
 void stream_ahead(const RidgeProblem& problem, Read&& read, Use&& use) {

@@ -129,8 +129,8 @@ Matrix<Scalar> NpyFile::read(Range rows, Range columns) const {
       }
     };
     for (Index begin = 0; begin < rows.size(); begin += rows_at_once) {
-      constexpr Index strip = 32;
       const Index end = std::min(rows.size(), begin + rows_at_once);
+      const Index strip = std::clamp<Index>((end - begin) / parallel::openmp_threads(), 1, 32);
       parallel::for_each_in_threads((end - begin + strip - 1) / strip, [&](Index s) {
         const Index from = begin + s * strip;
         for (Index r = from; r < std::min(end, from + strip); ++r) read_row(r);
