@@ -24,7 +24,8 @@ double design_bytes(const RidgeShape& s) {
   const bool primal = s.columns <= s.rows;
   const double size = primal ? p : n;
   const double panel = primal ? 0.0 : 8.0 * n * p / static_cast<double>(s.ranks);
-  const double of_folds = s.folds > 1 ? folds * 16.0 * size * size : 0.0;
+  // A fold's eigenvectors and G are kept; while one is scored, G turned into them and its parts by alphas come on top.
+  const double of_folds = s.folds > 1 ? (folds * 16.0 + 28.0) * size * size : 0.0;
   return 44.0 * size * size + panel + of_folds + 8.0 * n * static_cast<double>(s.alphas);
 }
 
@@ -67,17 +68,24 @@ double RidgeOperations::total() const {
 }
 
 RidgeOperations ridge_operations(const RidgeShape& shape) {
-  constexpr double products_a_target = 6;  // stand for those of all alphas
   const auto n = static_cast<double>(shape.rows), p = static_cast<double>(shape.columns),
              t = static_cast<double>(shape.targets);
+  const double sums = n * p * p + 2 * n * p * t;
+  const Index order = std::min(shape.rows, shape.columns);
+  if (shape.folds > 1) {
+    // Each fold: both projections and at most two products for the scores of all alphas; in float32 they count half.
+    const Index fits = shape.folds + 1;
+    return {.row_products = sums,
+            .axis_products = static_cast<double>(fits) * 4 * p * p * t,
+            .decompositions = fits,
+            .order = order};
+  }
+  constexpr double products_a_target = 6;  // stand for those of all alphas
   const double terms = std::min(products_a_target, static_cast<double>(shape.alphas));
-  // Folds need no leverages, but a decomposition and a projection each.
-  const double leverages = shape.folds > 1 ? 0 : 2 * n * p * p;
-  const Index fits = shape.folds > 1 ? shape.folds + 1 : 1;
-  return {.row_products = n * p * p + 2 * n * p * t + leverages + 2 * n * p * t * terms,
-          .axis_products = static_cast<double>(fits) * 4 * p * p * t,
-          .decompositions = fits,
-          .order = std::min(shape.rows, shape.columns)};
+  return {.row_products = sums + 2 * n * p * p + 2 * n * p * t * terms,
+          .axis_products = 4 * p * p * t,
+          .decompositions = 1,
+          .order = order};
 }
 
 double ridge_bytes(const RidgeShape& shape, const RidgeBudget& budget) {

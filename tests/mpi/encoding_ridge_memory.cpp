@@ -85,6 +85,20 @@ TEST(RidgeMemory, SystemsOfRunsThatAreLeftOut) {
                                 MadeUp(runs, 40, plain), MadeUp(runs, 64, plain), options, 80, comm);
 }
 
+TEST(RidgeMemory, GramMatricesOfFolds) {
+  const auto comm = Communicator::world();
+  const RidgeOptions options{.alphas = default_alphas(), .criterion = "kfold:3"};
+  const std::vector<Index> runs(6, 300);
+  expect_no_more_than_announced({.rows = 1800,
+                                 .columns = 900,
+                                 .targets = 1300,
+                                 .folds = 3,
+                                 .block_rows = 300,
+                                 .ranks = comm.size(),
+                                 .single = false},
+                                MadeUp(runs, 900, plain), MadeUp(runs, 1300, plain), options, 40, comm);
+}
+
 TEST(RidgeMemory, RowsNearTheEndsOfRuns) {
   const auto comm = Communicator::world();
   const RidgeOptions options{.alphas = default_alphas(), .criterion = "gcv"};
