@@ -147,13 +147,11 @@ AlphaFamily::AlphaFamily(const VectorD& values, const std::vector<double>& alpha
   std::stable_sort(terms.begin(), terms.end(), [](const Term& a, const Term& b) { return a.size > b.size; });
   factors_ = MatrixD::Zero(values.size(), std::ssize(terms));
   coefficients_.resize(std::ssize(terms), inverses_.cols());
-  sizes_.resize(std::ssize(terms));
   for (Index q = 0; q < factors_.cols(); ++q) {
     const Term& term = terms[static_cast<std::size_t>(q)];
     const Range range = ranges_[term.range];
     factors_.col(q).segment(range.begin, range.size()) = term.factor;
     coefficients_.row(q) = term.coefficient.transpose();
-    sizes_[q] = term.size;
     range_of_.push_back(term.range);
   }
 }
@@ -175,10 +173,6 @@ double AlphaFamily::products(Index terms) const {
   Index directions = 0;
   for (Index q = 0; q < terms; ++q) directions += ranges_[range_of_[static_cast<std::size_t>(q)]].size();
   return static_cast<double>(directions) / static_cast<double>(inverses_.rows());
-}
-
-double AlphaFamily::rest_norm(Index terms) const {
-  return sizes_.tail(sizes_.size() - terms).norm();
 }
 
 }  // namespace cinecortex::encoding

@@ -44,14 +44,11 @@ class AlphaFamily {
   std::vector<RangeTerms> by_range(Index terms) const;
   /// How many products with all r directions the first `terms` cost.
   double products(Index terms) const;
-  /// The weighted Frobenius norm of what the first `terms` leave.
-  double rest_norm(Index terms) const;
 
  private:
   std::vector<Range> ranges_;
   std::vector<std::size_t> range_of_;  ///< [terms]
   MatrixD inverses_, factors_, coefficients_;
-  VectorD sizes_;  ///< [terms] singular values, descending
 };
 
 }  // namespace cinecortex::encoding

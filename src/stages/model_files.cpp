@@ -120,7 +120,7 @@ void RidgeFile::commit() {
 
 double memory_for_fit(double memory_bytes) {
   if (memory_bytes <= 0) return std::numeric_limits<double>::infinity();
-  constexpr double usable = 0.97, little = 0.1;
+  constexpr double usable = 0.97, little = 0.05;
   if (static_cast<double>(resident_bytes()) > little * memory_bytes) give_back_freed_memory();
   return usable * memory_bytes - static_cast<double>(resident_bytes());
 }
