@@ -57,12 +57,11 @@ Range of_all(Range range, const Sample& sample, Index all) {
 }
 
 /// What the terms of all ranges cost that leave no more than `rest` of the sample.
-/// @param cost_of_term  of a range of the sample
-double cost_of(Sample& sample, const std::vector<Range>& ranges, double rest,
-               const std::function<double(Range)>& cost_of_term) {
+/// @param all  how many were sampled
+double cost_of(Sample& sample, Index all, const std::vector<Range>& ranges, double rest, double of_a_term) {
   std::vector<std::pair<double, double>> terms;  // size, cost
   for (const Range range : ranges) {
-    const double cost = cost_of_term(range);
+    const double cost = static_cast<double>(of_all(range, sample, all).size()) + of_a_term;
     for (const double size : sample.sizes(range)) terms.emplace_back(size, cost);
   }
   std::sort(terms.begin(), terms.end());
@@ -90,21 +89,20 @@ std::vector<Range> with_cut(const std::vector<Range>& ranges, Index cut) {
 }  // namespace
 
 std::vector<Range> ranges_of_terms(const VectorD& values, const std::vector<double>& alphas, double tolerance,
-                                   const std::function<double(Range)>& cost_of_term) {
+                                   double of_a_term) {
   constexpr double worth_it = 0.95;
   constexpr Index parts = 16;
   Sample sample(values, alphas);
   std::vector<Range> ranges{{0, sample.size()}};
   if (sample.size() < parts) return {{0, values.size()}};
   const double rest = tolerance * sample.norm();
-  const auto of_sample = [&](Range range) { return cost_of_term(of_all(range, sample, values.size())); };
-  double cost = cost_of(sample, ranges, rest, of_sample);
+  double cost = cost_of(sample, values.size(), ranges, rest, of_a_term);
   for (;;) {
     std::vector<Range> best;
     double least = worth_it * cost;
     for (Index part = 1; part < parts; ++part) {
       auto tried = with_cut(ranges, part * sample.size() / parts);
-      const double cost_of_it = cost_of(sample, tried, rest, of_sample);
+      const double cost_of_it = cost_of(sample, values.size(), tried, rest, of_a_term);
       if (cost_of_it >= least) continue;
       least = cost_of_it;
       best = std::move(tried);

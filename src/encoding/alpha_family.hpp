@@ -1,5 +1,4 @@
 #pragma once
-#include <functional>
 #include <vector>
 
 #include "cinecortex/core/types.hpp"
@@ -10,11 +9,11 @@ namespace cinecortex::encoding {
 /// terms do, and what the others need costs little, for they are few. As few operations as they find.
 /// @param values     λ ascending or descending, positive
 /// @param tolerance  of the shrinkages λ/(λ+α), relative, that terms will be wanted for
-/// @param cost       of a term of some neighbouring eigenvalues
+/// @param of_a_term  what a term costs beside its directions, in directions
 /// @return ranges that make up [0, r)
 /// Source: mathematics §3.   Collective: no.
 std::vector<Range> ranges_of_terms(const VectorD& values, const std::vector<double>& alphas, double tolerance,
-                                   const std::function<double(Range)>& cost);
+                                   double of_a_term);
 
 /// The terms of one range of directions.
 struct RangeTerms {

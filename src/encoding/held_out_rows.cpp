@@ -71,7 +71,7 @@ MatrixD HeldOutRows::projected<float>(const MatrixD& cross) const {
 template <class Scalar>
 HeldOutRows::Path<Scalar> HeldOutRows::path_of(const MatrixD& w) const {
   PathForm<Scalar> form(axes_.values(), w, alphas_);
-  VectorD rounding = rounding_of(form, axes_.values(), w, alphas_);
+  VectorD rounding = form.rounding(w);
   return {std::move(form), std::move(rounding)};
 }
 

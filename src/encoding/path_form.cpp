@@ -90,24 +90,21 @@ MatrixD PathForm<Scalar>::operator()(const MatrixD& a) const {
   MatrixD q = MatrixD::Zero(shrinkages_.cols(), a.cols());
   const Matrix<Scalar> rounded = a.template cast<Scalar>();
   Matrix<Scalar> image(a.rows(), a.cols());
-  MatrixD z(a.rows(), a.cols());
+  const auto z = [&]() -> MatrixD { return image.cwiseProduct(rounded).template cast<double>(); };
   if (far_.size() > 0) {
     gemm(false, false, Scalar{1}, far_, rounded, Scalar{0}, image);
-    z = image.cwiseProduct(rounded).template cast<double>();
-    gemm(true, false, 1.0, far_weights_, z, 1.0, q);
+    gemm(true, false, 1.0, far_weights_, z(), 1.0, q);
   }
   if (constant_.size() > 0) {
     gemm(false, false, Scalar{1}, constant_, rounded, Scalar{0}, image);
-    z = image.cwiseProduct(rounded).template cast<double>();
-    q.noalias() += constant_weights_ * z.colwise().sum();
+    q.noalias() += constant_weights_ * z().colwise().sum();
   }
   const auto add_bands = [&](Matrix<Scalar> Band::*of, const MatrixD& weights) {
     for (const Band& band : bands_) {
       gemm(false, false, Scalar{1}, band.*of, rounded.middleRows(band.columns.begin, band.columns.size()),
            Scalar{0}, image.middleRows(band.rows.begin, band.rows.size()));
     }
-    z = image.cwiseProduct(rounded).template cast<double>();
-    gemm(true, false, 1.0, weights, z, 1.0, q);
+    gemm(true, false, 1.0, weights, z(), 1.0, q);
   };
   add_bands(&Band::squares, shrinkages_.cwiseAbs2());
   add_bands(&Band::cubes, shrinkages_.array().cube().matrix());
@@ -123,31 +120,25 @@ double PathForm<Scalar>::products() const noexcept {
 }
 
 template <class Scalar>
-VectorD rounding_of(const PathForm<Scalar>& form, const VectorD& values, const MatrixD& w,
-                    const std::vector<double>& alphas) {
+VectorD PathForm<Scalar>::rounding(const MatrixD& w) const {
   constexpr Index probes = 8;
-  MatrixD a(values.size(), probes);
+  MatrixD a(shrinkages_.rows(), probes);
   for (Index i = 0; i < a.rows(); ++i) {
     for (Index v = 0; v < probes; ++v) a(i, v) = linalg::counter_normal(0, i, v);
   }
-  const MatrixD got = form(a);
-  VectorD rounding = VectorD::Zero(got.rows());
-  for (Index k = 0; values.size() > 0 && k < got.rows(); ++k) {
-    const VectorD shrinkage = values.array() / (values.array() + alphas[static_cast<std::size_t>(k)]);
-    const MatrixD shrunken = shrinkage.asDiagonal() * a;
+  const MatrixD got = (*this)(a);
+  VectorD result = VectorD::Zero(got.rows());
+  for (Index k = 0; a.rows() > 0 && k < got.rows(); ++k) {
+    const MatrixD shrunken = shrinkages_.col(k).asDiagonal() * a;
     const Eigen::RowVectorXd expected =
         shrunken.cwiseProduct(product(false, false, w, shrunken)).colwise().sum();
     const Eigen::RowVectorXd sizes = a.colwise().norm().cwiseProduct(shrunken.colwise().norm());
-    rounding[k] = (got.row(k) - expected).cwiseQuotient(sizes).norm() / std::sqrt(double{probes});
+    result[k] = (got.row(k) - expected).cwiseQuotient(sizes).norm() / std::sqrt(double{probes});
   }
-  return rounding;
+  return result;
 }
 
 template class PathForm<float>;
 template class PathForm<double>;
-template VectorD rounding_of(const PathForm<float>&, const VectorD&, const MatrixD&,
-                             const std::vector<double>&);
-template VectorD rounding_of(const PathForm<double>&, const VectorD&, const MatrixD&,
-                             const std::vector<double>&);
 
 }  // namespace cinecortex::encoding

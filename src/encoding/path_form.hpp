@@ -19,6 +19,10 @@ class PathForm {
 
   /// q [A, t] of coordinates a [r, t].   From any thread.
   MatrixD operator()(const MatrixD& a) const;
+  /// How much of an alpha's q is rounding, and what neighbours' expansion leaves: about [A] · ‖a‖ · ‖s ∘ a‖, as some random
+  /// coordinates show.
+  /// @param w  that the form was made of
+  VectorD rounding(const MatrixD& w) const;
   /// How many products of an r × r matrix with a it costs.
   double products() const noexcept;
 
@@ -34,11 +38,5 @@ class PathForm {
   Matrix<Scalar> far_, constant_;     ///< [r, r], or nothing
   std::vector<Band> bands_;
 };
-
-/// How much of an alpha's q is rounding, and what neighbours' expansion leaves: about [A] · ‖a‖ · ‖s ∘ a‖, as some random
-/// coordinates show.
-template <class Scalar>
-VectorD rounding_of(const PathForm<Scalar>& form, const VectorD& values, const MatrixD& w,
-                    const std::vector<double>& alphas);
 
 }  // namespace cinecortex::encoding

@@ -74,14 +74,11 @@ class TermChooser {
     const bool any = (scale.array() > 0).any();
     const VectorD power = any ? VectorD(squared_ * scale) : VectorD(squared_.rowwise().sum());
     columns = any ? VectorD(columns.cwiseProduct(weights_.spread)) : VectorD::Ones(columns.size());
-    const auto cost = [](Range some) {
-      constexpr double of_a_term = 150;  // sums over alphas, as measured
-      return static_cast<double>(some.size()) + of_a_term;
-    };
+    constexpr double of_a_term = 150;  // sums over alphas, as measured
     constexpr double usual =
         1e-6;  // fitted values are some tenths of the residual, weights spread by as much
     return AlphaFamily(values_, alphas, values_.cwiseProduct(power.cwiseSqrt()), columns,
-                       ranges_of_terms(values_, alphas, usual, cost));
+                       ranges_of_terms(values_, alphas, usual, of_a_term));
   }
 
   Rest rest_of(Index terms) const {

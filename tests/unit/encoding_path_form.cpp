@@ -104,7 +104,7 @@ TEST(PathForm, RoundingIsWhatItSays) {
   for (const auto& [name, values] : spectra(size)) {
     for (const double alpha : {1e-3, 100.0, values[0]}) {
       const PathForm<float> form(values, w, {alpha});
-      const double rounding = rounding_of(form, values, w, {alpha})[0];
+      const double rounding = form.rounding(w)[0];
       const VectorD shrinkage = values.array() / (values.array() + alpha);
       const MatrixD shrunken = shrinkage.asDiagonal() * a;
       const Eigen::RowVectorXd sizes = a.colwise().norm().cwiseProduct(shrunken.colwise().norm());

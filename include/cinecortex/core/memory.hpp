@@ -13,7 +13,7 @@ std::int64_t available_bytes();
 /// From now on what is freed stays with this process, however large it was, and is used again: pages that the kernel makes
 /// anew cost as much as filling them. With glibc; elsewhere nothing changes.
 void keep_freed_memory();
-/// Until then: the kernel gets back what is free, so that resident_bytes() counts what is in use.
+/// The kernel gets back what is free now, so that resident_bytes() counts what is in use.
 void give_back_freed_memory();
 
 /// "2GiB", "512 MiB", "3e9", "16G" (powers of 1024 for K, M, G, T with or without iB; of 1000 for KB, MB, GB, TB).
