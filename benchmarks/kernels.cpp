@@ -70,7 +70,7 @@ void eigendecomposition(benchmark::State& state) {
   const Index p = state.range(0);
   MatrixD gram = MatrixD::Zero(p, p);
   linalg::add_gram(random_matrix(2 * p, p, 3), 1.0, gram);
-  linalg::mirror_upper(gram);
+  linalg::mirror_lower(gram);
   time_against_gemm<Scalar>(state, linalg::eigh_operations(p), [&] {
     const auto pairs = linalg::eigh(gram);
     benchmark::DoNotOptimize(pairs.values.data());

@@ -106,11 +106,11 @@ MatrixD HeldOutRows::turned_gram() const {
   const MatrixD gv = centred_gram_times(test_, scaled);
   MatrixD w(rank, rank);
   for (Index begin = 0; begin < rank; begin += most) {
-    const Index rows = std::min(most, rank - begin), rest = rank - begin;
-    gemm(true, false, 1.0, scaled.middleCols(begin, rows), gv.rightCols(rest), 0.0,
-         w.block(begin, begin, rows, rest));
+    const Index rows = std::min(most, rank - begin), columns = begin + rows;
+    gemm(true, false, 1.0, scaled.middleCols(begin, rows), gv.leftCols(columns), 0.0,
+         w.block(begin, 0, rows, columns));
   }
-  linalg::mirror_upper(w);
+  linalg::mirror_lower(w);
   return w;
 }
 

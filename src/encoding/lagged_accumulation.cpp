@@ -168,9 +168,16 @@ class LaggedAccumulator {
   void finish(LaggedSums& result, const RidgeProblem& problem) {
     const auto& axis = problem.grid().run_axis();
     const Range owned = problem.owned();
-    if (has_gram_) result.auto_products.push_back(gram_.take());
-    for (auto& product : autos_) result.auto_products.push_back(product.take());
-    for (auto& product : result.auto_products) problem.comm().sum(numbers(product));
+    if (has_gram_) {
+      MatrixD gram = gram_.take();
+      linalg::sum_symmetric(gram, problem.comm());
+      result.auto_products.push_back(std::move(gram));
+    }
+    for (auto& product : autos_) {
+      MatrixD sum = product.take();
+      problem.comm().sum(numbers(sum));
+      result.auto_products.push_back(std::move(sum));
+    }
     for (auto& product : crosses_) {
       MatrixD sum = product.take();
       axis.sum(numbers(sum));

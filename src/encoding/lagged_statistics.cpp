@@ -186,7 +186,7 @@ void LaggedStatistics::add_inner_gram(const Design& design, Index k, MatrixD& gr
       removed.add_products(-1.0, block);
       first = false;
       reached = d;
-      gram.block(column_of(d), column_of(d - difference), k, k) = block;
+      gram.block(column_of(d - difference), column_of(d), k, k) = block.transpose();
     }
   }
 }
@@ -263,7 +263,7 @@ Statistics LaggedStatistics::assemble(const Design& design, Index components) co
     add_inner_gram(design, components, result.gram);
   }
   add_edge_rows(design, components, result);
-  if (has_gram()) linalg::mirror_upper(result.gram);
+  if (has_gram()) linalg::mirror_lower(result.gram);
   return result;
 }
 
@@ -273,7 +273,7 @@ Statistics LaggedStatistics::take(const Design& design) && {
   result.cross = std::move(sums_.cross_products[0]);
   if (has_gram()) result.gram = std::move(sums_.auto_products[0]);
   add_edge_rows(design, sums_.components, result);
-  if (has_gram()) linalg::mirror_upper(result.gram);
+  if (has_gram()) linalg::mirror_lower(result.gram);
   return result;
 }
 

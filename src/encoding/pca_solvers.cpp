@@ -90,7 +90,7 @@ Projection project(const FitRows& rows, MatrixD vectors, const Communicator& com
   GramSum gram(vectors.rows());
   MatrixD images = images_of<Scalar>(rows, vectors, &gram, comm);
   Projection result{std::move(vectors), std::move(images), gram.take()};
-  comm.sum(numbers(result.gram));
+  linalg::sum_symmetric(result.gram, comm);
   return result;
 }
 
@@ -251,7 +251,7 @@ Solution covariance(FitRows& rows, const PcaShape& shape, std::uint64_t seed, co
     });
     return sum.take();
   });
-  if (comm.size() > 1) comm.sum(numbers(gram));
+  linalg::sum_symmetric(gram, comm);
   moments.merge(comm);
   Solution solution;
   solution.scaling = scaling_of(moments, shifted_by, rows.scale_mode());
@@ -341,7 +341,7 @@ Solution dual(FitRows& rows, const PcaShape& shape, std::uint64_t seed, const Co
     });
     return sum.take();
   });
-  comm.sum(numbers(gram));
+  linalg::sum_symmetric(gram, comm);
   comm.sum(numbers(scaling.mean));
   comm.sum(numbers(scaling.scale));
   comm.broadcast(numbers(scaling.mean));

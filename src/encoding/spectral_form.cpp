@@ -2,6 +2,7 @@
 
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/linalg/distributed_eigen.hpp"
+#include "cinecortex/linalg/product_sum.hpp"
 #include "target_tiles.hpp"
 
 namespace cinecortex::encoding {
@@ -152,7 +153,7 @@ MatrixD DualForm::gram_of_rows(const RidgeProblem& problem) {
     panel.rowwise() -= mean.transpose();
     gemm(false, true, 1.0, panel, panel, 0.0, gram);
   });
-  comm.sum(numbers(gram));
+  linalg::sum_symmetric(gram, comm);
   const auto means = comm.gather(std::span<const double>(mean.data(), static_cast<std::size_t>(mean.size())));
   mean_x_ = VectorD::Map(means.data(), static_cast<Index>(means.size()));
   require_finite(gram.allFinite(), comm);

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/linalg/dense.hpp"
@@ -16,31 +18,32 @@ namespace {
 /// beside the float64 one.
 constexpr Index most_columns = 4096;
 
-/// total += recent, from column `first(row)` on, or total = recent where the sum begins.
-template <class First>
-void move_sum(const MatrixF& recent, MatrixD& total, Range columns, bool begins, First first) {
+/// total += recent, up to `end(row)` of the columns, or total = recent where the sum begins.
+template <class End>
+void move_sum(const MatrixF& recent, MatrixD& total, Range columns, bool begins, End end) {
   constexpr Index strip = 64;
   const Index strips = (total.rows() + strip - 1) / strip;
-  parallel::for_each_in_threads(strips, [&](Index s) {
+  parallel::for_each_in_threads(strips, [&](Index turn) {
+    const Index s = strips - 1 - turn;  // the longest rows first
     for (Index i = s * strip; i < std::min(total.rows(), (s + 1) * strip); ++i) {
       const float* from = recent.row(i).data();
       double* to = total.row(i).data() + columns.begin;
       if (begins) {
-        std::copy(from + first(i), from + columns.size(), to + first(i));
+        std::copy(from, from + end(i), to);
         continue;
       }
-      for (Index j = first(i); j < columns.size(); ++j) to[j] += static_cast<double>(from[j]);
+      for (Index j = 0, last = end(i); j < last; ++j) to[j] += static_cast<double>(from[j]);
     }
   });
 }
 
 /// Moves a whole sum, unless it has no rows.
-template <class First>
-void settle_sum(const MatrixF& recent, Index& recent_rows, MatrixD& total, First first) {
+template <class End>
+void settle_sum(const MatrixF& recent, Index& recent_rows, MatrixD& total, End end) {
   if (std::exchange(recent_rows, 0) == 0) return;
   const bool begins = total.size() == 0;
   if (begins) total.resize(recent.rows(), recent.cols());
-  move_sum(recent, total, {0, recent.cols()}, begins, first);
+  move_sum(recent, total, {0, recent.cols()}, begins, end);
 }
 
 /// Calls fn(rows) for a piece's rows, as many at a time as float32 sums up.
@@ -85,13 +88,13 @@ void ProductSum::add(const ConstViewF& a, const ConstViewF& b) {
       const Range columns{column, std::min(column + width, columns_)};
       recent_.resize(rows_, columns.size());
       gemm(true, false, 1.0F, some_a, some_b.middleCols(column, columns.size()), 0.0F, recent_);
-      move_sum(recent_, total_, columns, begins, [](Index) { return Index{0}; });
+      move_sum(recent_, total_, columns, begins, [&](Index) { return columns.size(); });
     }
   });
 }
 
 void ProductSum::settle() {
-  settle_sum(recent_, recent_rows_, total_, [](Index) { return Index{0}; });
+  settle_sum(recent_, recent_rows_, total_, [&](Index) { return columns_; });
 }
 
 void ProductSum::add(const ConstViewD& a, const ConstViewD& b) {
@@ -127,7 +130,7 @@ void GramSum::add(const ConstViewF& a) {
 }
 
 void GramSum::settle() {
-  settle_sum(recent_, recent_rows_, total_, [](Index i) { return i; });
+  settle_sum(recent_, recent_rows_, total_, [](Index i) { return i + 1; });
 }
 
 void GramSum::add(const ConstViewD& a) {
@@ -142,8 +145,30 @@ MatrixD GramSum::take() {
   settle();
   recent_.resize(0, 0);
   if (total_.size() == 0) return MatrixD::Zero(columns_, columns_);
-  mirror_upper(total_);
   return std::move(total_);
+}
+
+void sum_symmetric(ViewD lower, const parallel::Communicator& comm) {
+  constexpr Index enough = Index{1} << 19;  // numbers at a time
+  std::vector<double> sent;
+  const auto for_each_row = [&](Range rows, auto&& fn) {
+    double* place = sent.data();
+    for (Index row = rows.begin; row < rows.end; ++row) {
+      fn(lower.row(row).data(), row + 1, place);
+      place += row + 1;
+    }
+  };
+  for (Index begin = 0, end = 0; comm.size() > 1 && begin < lower.rows(); begin = end) {
+    Index count = 0;
+    while (end < lower.rows() && count < enough) count += ++end;
+    sent.resize(static_cast<std::size_t>(count));
+    for_each_row({begin, end},
+                 [](const double* row, Index size, double* place) { std::copy_n(row, size, place); });
+    comm.sum(std::span(sent));
+    for_each_row({begin, end},
+                 [](double* row, Index size, const double* place) { std::copy_n(place, size, row); });
+  }
+  mirror_lower(lower);
 }
 
 }  // namespace cinecortex::linalg

@@ -98,21 +98,21 @@ TEST(Gemm, RefusesShapesThatDoNotFit) {
   EXPECT_THROW(gemm(false, true, 1.0, a, MatrixD::Zero(2, 4), 0.0, wide), Error);
 }
 
-TEST(AddGram, AddsTheUpperTriangleAndMirrorFillsTheLower) {
+TEST(AddGram, AddsTheLowerTriangleAndMirrorFillsTheUpper) {
   for (const Index columns : {1, 3, 64, 65, 150}) {
     const MatrixD a = MatrixD::Random(11, columns + 2);
     const auto part = a.middleCols(1, columns);
     MatrixD gram = MatrixD::Identity(columns, columns);
     add_gram(part, 1.0, gram);
     add_gram(part, 1.0, gram);
-    mirror_upper(gram);
+    mirror_lower(gram);
     const MatrixD expected =
         MatrixD::Identity(columns, columns) + 2.0 * plain_product<double>(part.transpose(), part);
     EXPECT_LT((gram - expected).cwiseAbs().maxCoeff(), 1e-12) << columns;
   }
 }
 
-TEST(AddGram, PanelsOfThreadsMakeTheSameTriangleAndNothingBelowIt) {
+TEST(AddGram, PanelsOfThreadsMakeTheSameTriangleAndNothingAboveIt) {
   const int threads = parallel::openmp_threads();
   for (const int panels : {1, 2, 3}) {
     parallel::set_openmp_threads(panels);
@@ -124,15 +124,16 @@ TEST(AddGram, PanelsOfThreadsMakeTheSameTriangleAndNothingBelowIt) {
       add_gram(a.leftCols(columns), 3.0, gram);
       add_gram(single.leftCols(columns), 0.0F, single_gram);
       const MatrixD product = a.leftCols(columns).transpose() * a.leftCols(columns);
-      const auto upper = [](const auto& matrix) {
-        return MatrixD(matrix.template cast<double>().template triangularView<Eigen::Upper>());
+      const auto lower = [](const auto& matrix) {
+        return MatrixD(matrix.template cast<double>().template triangularView<Eigen::Lower>());
       };
-      EXPECT_LT(upper(gram - product - MatrixD::Constant(columns, columns, 6.0)).cwiseAbs().maxCoeff(),
+      EXPECT_LT(lower(gram - product - MatrixD::Constant(columns, columns, 6.0)).cwiseAbs().maxCoeff(),
                 1e-12);
-      EXPECT_LT((upper(single_gram) - upper(product)).cwiseAbs().maxCoeff(), 1e-4);
-      for (Index i = 1; i < columns; ++i) {
-        ASSERT_TRUE((gram.row(i).head(i).array() == 2.0).all()) << i;
-        ASSERT_TRUE(single_gram.row(i).head(i).array().isNaN().all()) << i;
+      EXPECT_LT((lower(single_gram) - lower(product)).cwiseAbs().maxCoeff(), 1e-4);
+      for (Index i = 0; i + 1 < columns; ++i) {
+        const Index above = columns - i - 1;
+        ASSERT_TRUE((gram.row(i).tail(above).array() == 2.0).all()) << i;
+        ASSERT_TRUE(single_gram.row(i).tail(above).array().isNaN().all()) << i;
       }
     }
   }

@@ -23,11 +23,11 @@ void gemm(bool transpose_a, bool transpose_b, float alpha, const ConstViewF& a, 
 MatrixD product(bool transpose_a, bool transpose_b, const ConstViewD& a, const ConstViewD& b);
 MatrixF product(bool transpose_a, bool transpose_b, const ConstViewF& a, const ConstViewF& b);
 
-/// c = beta c + aᵀ a ([p, p] from a [n, p]), upper triangle only; what lies below is left as it is.
+/// c = beta c + aᵀ a ([p, p] from a [n, p]), lower triangle only; what lies above is left as it is.
 /// @throws Error if the shapes do not fit, as gemm.
 void add_gram(const ConstViewD& a, double beta, ViewD c);
 void add_gram(const ConstViewF& a, float beta, ViewF c);
-void mirror_upper(ViewD c);  ///< copies the upper triangle to the lower
+void mirror_lower(ViewD c);  ///< copies the lower triangle to the upper
 
 struct EigenPairs {
   VectorD values;   ///< ascending

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "cinecortex/core/types.hpp"
+#include "cinecortex/parallel/communicator.hpp"
 
 namespace cinecortex::linalg {
 
@@ -47,15 +48,19 @@ class GramSum {
   void add(const ConstViewF& a);
   void add(const ConstViewD& a);
   void settle();
-  /// Both triangles [columns, columns]; the object is empty afterwards.
+  /// The lower triangle [columns, columns], whatever is above: sum_symmetric goes on from it. The object is empty afterwards.
   MatrixD take();
 
  private:
   Index columns_;
-  MatrixD total_;  ///< the upper triangle; as in ProductSum
+  MatrixD total_;  ///< the lower triangle; as in ProductSum
   MatrixF recent_;
   Index recent_rows_ = 0;
   std::unique_ptr<DeviceSum> on_device_;
 };
+
+/// The sum of all ranks' symmetric matrices, of which only lower triangles are looked at and sent; both triangles on every
+/// rank.   Collective: over comm.
+void sum_symmetric(ViewD lower, const parallel::Communicator& comm);
 
 }  // namespace cinecortex::linalg
