@@ -99,8 +99,9 @@ class LaggedAccumulator {
   }
 
   /// @param piece_rows     longer runs are cut, for the products of features
-  /// @param part of parts  the share of these products that this rank takes over, in pieces that do not depend on the
-  ///                       number of ranks, and so round alike; `turn` begins with another rank each batch
+  /// @param part of parts  the share of these products, and of the features' sums, that this rank takes over, in pieces
+  ///                       that do not depend on the number of ranks, and so round alike; `turn` begins with another rank
+  ///                       each batch
   template <class Scalar>
   void add(const Run<Scalar>& run, Index first_time, Range interior, Index piece_rows, Index turn, Index part,
            Index parts) {
@@ -128,6 +129,7 @@ class LaggedAccumulator {
     for (std::size_t i = 0; i < delays_.size(); ++i) {
       const auto x = run.x.middleRows(interior.begin - delays_[i], interior.size());
       crosses_[i].add(x, y);
+      if (turn % parts != part) continue;
       VectorD sums = VectorD::Zero(x.cols());
       add_column_sums(x, sums);
       sums_x_.row(static_cast<Index>(i)) += sums.transpose();
@@ -185,7 +187,7 @@ class LaggedAccumulator {
       result.cross_products.push_back(all_owned ? std::move(sum)
                                                 : MatrixD(sum.middleCols(owned.begin, owned.size())));
     }
-    axis.sum(numbers(sums_x_));
+    problem.comm().sum(numbers(sums_x_));
     axis.sum(numbers(sum_y_));
     axis.sum(numbers(squares_y_));
     result.sums_x = sums_x_;
@@ -247,7 +249,7 @@ class LaggedAccumulator {
 /// A batch is closed once it has so many rows: enough for products near gemm's rate, few enough that a small study has
 /// batches to deal.
 Index batch_rows(const RidgeProblem& problem) {
-  return std::clamp<Index>(problem.rows() / 64, 512, linalg::most_rows_of_float32);
+  return std::clamp<Index>(problem.rows() / 32, 512, linalg::most_rows_of_float32);
 }
 
 /// This rank's runs, those of one group and season in batches: adding a product to a float64 sum takes as long as
