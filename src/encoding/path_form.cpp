@@ -128,12 +128,17 @@ VectorD PathForm<Scalar>::rounding(const MatrixD& w) const {
   }
   const MatrixD got = (*this)(a);
   VectorD result = VectorD::Zero(got.rows());
-  for (Index k = 0; a.rows() > 0 && k < got.rows(); ++k) {
-    const MatrixD shrunken = shrinkages_.col(k).asDiagonal() * a;
-    const Eigen::RowVectorXd expected =
-        shrunken.cwiseProduct(product(false, false, w, shrunken)).colwise().sum();
-    const Eigen::RowVectorXd sizes = a.colwise().norm().cwiseProduct(shrunken.colwise().norm());
-    result[k] = (got.row(k) - expected).cwiseQuotient(sizes).norm() / std::sqrt(double{probes});
+  if (a.rows() == 0) return result;
+  MatrixD shrunken(a.rows(), probes * got.rows());  // of all alphas, so that w goes through the processor once
+  for (Index k = 0; k < got.rows(); ++k)
+    shrunken.middleCols(k * probes, probes) = shrinkages_.col(k).asDiagonal() * a;
+  const MatrixD image = product(false, false, w, shrunken);
+  const Eigen::RowVectorXd expected = shrunken.cwiseProduct(image).colwise().sum();
+  const Eigen::RowVectorXd sizes = shrunken.colwise().norm();
+  for (Index k = 0; k < got.rows(); ++k) {
+    const Eigen::RowVectorXd off = got.row(k) - expected.segment(k * probes, probes);
+    const Eigen::RowVectorXd size = a.colwise().norm().cwiseProduct(sizes.segment(k * probes, probes));
+    result[k] = off.cwiseQuotient(size).norm() / std::sqrt(double{probes});
   }
   return result;
 }
