@@ -6,12 +6,14 @@
 
 #include "cinecortex/linalg/cholesky.hpp"
 #include "cinecortex/linalg/dense.hpp"
-#include "pair_products.hpp"
+#include "cinecortex/parallel/threads.hpp"
+#include "residual_squares.hpp"
 
 namespace cinecortex::encoding {
 namespace {
 
-constexpr Index tile = 256;  ///< targets at a time
+constexpr Index strip = targets_of_a_strip;
+constexpr Index tile = 8 * strip;  ///< targets at a time
 
 /// I - 11ᵀ/n - U diag(shrunk) Uᵀ, lower triangle: at shrunk = 1 it is D₀, what no fit reaches.
 template <class Scalar>
@@ -30,49 +32,36 @@ Matrix<Scalar> left_system(const Matrix<Scalar>& u, const VectorD& shrunk, Index
   return system;
 }
 
-/// The residuals of a left-out group at the nodes, and of the mean alone, for a tile of targets.
+/// The residuals of a left-out group, for a tile of targets: those of the mean of the others alone, and what each node's fit
+/// takes off them.
 template <class Scalar>
-class NodeResiduals {
- public:
-  NodeResiduals(const Matrix<Scalar>& u, std::vector<VectorD> shrunk, std::vector<Matrix<Scalar>> factors,
-                Index rows_global)
-      : u_(u), shrunk_(std::move(shrunk)), factors_(std::move(factors)), rows_global_(rows_global) {}
-
-  Index terms() const { return std::ssize(shrunk_) + 1; }
-
-  /// [rows, terms · tile] from the targets' projections [r, count] and rows of y [rows, count].
-  const Matrix<Scalar>& of(const MatrixD& projection, const Matrix<Scalar>& y) {
-    const Index nodes = terms() - 1, count = y.cols(), rows = u_.rows();
-    Matrix<Scalar> scaled = Matrix<Scalar>::Zero(u_.cols(), nodes * tile);
-    residuals_ = Matrix<Scalar>::Zero(rows, terms() * tile);
-    for (Index q = 0; q < nodes; ++q) {
-      const VectorD& shrunk = shrunk_[static_cast<std::size_t>(q)];
-      scaled.middleCols(q * tile, count) = (shrunk.asDiagonal() * projection).template cast<Scalar>();
-      residuals_.middleCols(q * tile, count) = y;
-    }
-    linalg::gemm(false, false, Scalar{-1}, u_, scaled, Scalar{1}, residuals_.leftCols(nodes * tile));
-    for (Index q = 0; q < nodes; ++q) {
-      linalg::cholesky_solve(factors_[static_cast<std::size_t>(q)], residuals_.middleCols(q * tile, count));
-    }
-    const auto others = static_cast<Scalar>(rows_global_ - rows);
-    const Matrix<Scalar> sums = y.colwise().sum() / others;
-    residuals_.middleCols(nodes * tile, count) = y.rowwise() + sums.row(0);
-    return residuals_;
-  }
-
- private:
-  const Matrix<Scalar>& u_;
-  std::vector<VectorD> shrunk_;  ///< λ/(λ+α) [r] at each node
-  std::vector<Matrix<Scalar>> factors_;
-  Index rows_global_;
-  Matrix<Scalar> residuals_;
+struct TileResiduals {
+  Matrix<Scalar> of_mean;     ///< [rows, tile], zero beyond the targets
+  Matrix<Scalar> reductions;  ///< [rows, nodes · tile]
 };
 
-/// The nodes' coefficients, and below them that of the residuals of the mean alone, which is what the others lack to one.
-MatrixD with_the_mean(const MatrixD& coefficients) {
-  MatrixD all(coefficients.rows() + 1, coefficients.cols());
-  all.topRows(coefficients.rows()) = coefficients;
-  all.bottomRows(1) = (1.0 - coefficients.colwise().sum().array()).matrix();
+/// @param shrunk, factors  at each node: λ/(λ+α) [r], and the factor of left_system
+/// @param projection  [r, count] of the targets    @param y  [rows, count]
+template <class Scalar>
+TileResiduals<Scalar> residuals_at_nodes(const Matrix<Scalar>& u, const std::vector<VectorD>& shrunk,
+                                         const std::vector<Matrix<Scalar>>& factors, Index rows_global,
+                                         const MatrixD& projection, const Matrix<Scalar>& y) {
+  const Index nodes = std::ssize(shrunk), count = y.cols(), rows = u.rows();
+  Matrix<Scalar> scaled = Matrix<Scalar>::Zero(u.cols(), nodes * tile);
+  TileResiduals<Scalar> all{Matrix<Scalar>::Zero(rows, tile), Matrix<Scalar>::Zero(rows, nodes * tile)};
+  for (Index q = 0; q < nodes; ++q) {
+    const VectorD& at_node = shrunk[static_cast<std::size_t>(q)];
+    scaled.middleCols(q * tile, count) = (at_node.asDiagonal() * projection).template cast<Scalar>();
+    all.reductions.middleCols(q * tile, count) = y;
+  }
+  linalg::gemm(false, false, Scalar{-1}, u, scaled, Scalar{1}, all.reductions);
+  const Matrix<Scalar> mean_of_others = y.colwise().sum() / static_cast<Scalar>(rows_global - rows);
+  all.of_mean.leftCols(count) = y.rowwise() + mean_of_others.row(0);
+  for (Index q = 0; q < nodes; ++q) {
+    auto of_node = all.reductions.middleCols(q * tile, count);
+    linalg::cholesky_solve(factors[static_cast<std::size_t>(q)], of_node);
+    of_node = all.of_mean.leftCols(count) - of_node;
+  }
   return all;
 }
 
@@ -116,19 +105,19 @@ bool LeaveOneGroupOut::add_by_nodes(const Matrix<Scalar>& u, const Matrix<Scalar
     factors.push_back(left_system<Scalar>(u, shrunk.back(), rows_global_));
     if (!linalg::cholesky(factors.back())) return false;
   }
-  NodeResiduals<Scalar> residuals(u, std::move(shrunk), std::move(factors), rows_global_);
-  const MatrixD coefficients = with_the_mean(nodes.coefficients);
-  const Index terms = residuals.terms();
+  const Matrix<Scalar> coefficients = nodes.coefficients.transpose().template cast<Scalar>();
+  const Matrix<Scalar> weights = Matrix<Scalar>::Ones(u.rows(), coefficients.rows());
   for (Index begin = 0; begin < y.cols(); begin += tile) {
     const Index count = std::min(tile, y.cols() - begin);
-    const auto& of_tile = residuals.of(projection_.middleCols(begin, count), y.middleCols(begin, count));
-    MatrixD products = MatrixD::Zero(terms * terms, tile);
-    add_pair_products(of_tile, of_tile, products);
-    for (Index a = 0; a < coefficients.cols(); ++a) {
-      const MatrixD pairs = coefficients.col(a) * coefficients.col(a).transpose();
-      sums_.row(a).segment(begin, count) +=
-          (pairs.reshaped<Eigen::RowMajor>().transpose() * products.leftCols(count)).cwiseMax(0.0);
-    }
+    const auto residuals = residuals_at_nodes<Scalar>(
+        u, shrunk, factors, rows_global_, projection_.middleCols(begin, count), y.middleCols(begin, count));
+    parallel::for_each_in_threads((count + strip - 1) / strip, [&](Index s) {
+      const Index first = s * strip, used = std::min(strip, count - first);
+      MatrixD sums = MatrixD::Zero(coefficients.rows(), strip);
+      add_residual_squares(residuals.reductions, tile, first, residuals.of_mean.middleCols(first, strip),
+                           weights, coefficients, sums);
+      sums_.middleCols(begin + first, used) += sums.leftCols(used);
+    });
   }
   return true;
 }

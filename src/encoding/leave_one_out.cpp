@@ -4,83 +4,18 @@
 #include <optional>
 #include <span>
 
-#include "any_processor.hpp"
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/parallel/threads.hpp"
 #include "leave_out.hpp"
+#include "residual_squares.hpp"
 #include "shared_terms.hpp"
 #include "stream_ahead.hpp"
 
 namespace cinecortex::encoding {
 namespace {
 
-constexpr Index strip = 32;  ///< targets that are summed side by side, in registers
+constexpr Index strip = targets_of_a_strip;
 constexpr Index tile = targets_of_a_tile;
-
-/// What one strip of targets adds: residual e_a = y - Σ_r coefficient(a, r) p_r, times the row's weight, squared.
-template <class Scalar>
-struct StripWork {
-  const Scalar* terms;  ///< [rows, .] p_r of a strip at r · term_step
-  Index terms_row, term_step;
-  const Scalar* y;  ///< [rows, .]
-  Index y_row;
-  const Scalar* weights;       ///< [rows, A] 1/(1 - h)
-  const Scalar* coefficients;  ///< [A, R]
-  Index rows, alphas, count;
-  Scalar* scratch;  ///< [A, strip]
-  double* sums;     ///< [A, strip]
-};
-
-/// Row `i` at `Count` neighbouring alphas, which share what is loaded of the terms.
-template <Index Count, class Scalar>
-__attribute__((always_inline)) inline void add_row(const StripWork<Scalar>& work, Index i, Index first) {
-  const Scalar* y = work.y + i * work.y_row;
-  const Scalar* term = work.terms + i * work.terms_row;
-  const Scalar* coefficients = work.coefficients + first * work.count;
-  Scalar residual[Count][strip];
-  for (Index a = 0; a < Count; ++a) {
-    for (Index v = 0; v < strip; ++v) residual[a][v] = y[v];
-  }
-  for (Index r = 0; r < work.count; ++r, term += work.term_step) {
-    for (Index a = 0; a < Count; ++a) {
-      const Scalar coefficient = coefficients[a * work.count + r];
-      for (Index v = 0; v < strip; ++v) residual[a][v] -= coefficient * term[v];
-    }
-  }
-  for (Index a = 0; a < Count; ++a) {
-    const Scalar weight = work.weights[i * work.alphas + first + a];
-    Scalar* sum = work.scratch + (first + a) * strip;
-    for (Index v = 0; v < strip; ++v) {
-      const Scalar left_out = residual[a][v] * weight;
-      sum[v] += left_out * left_out;
-    }
-  }
-}
-
-template <class Scalar>
-__attribute__((always_inline)) inline void add_strip(const StripWork<Scalar>& work) {
-  constexpr Index flush_every = 32;  // rows that are summed in Scalar before they go to float64
-  constexpr Index together = 5;      // alphas whose residuals stay in registers
-  std::fill(work.scratch, work.scratch + work.alphas * strip, Scalar{0});
-  for (Index i = 0; i < work.rows; ++i) {
-    Index a = 0;
-    for (; a + together <= work.alphas; a += together) add_row<together>(work, i, a);
-    for (; a < work.alphas; ++a) add_row<1>(work, i, a);
-    if (i % flush_every == flush_every - 1 || i + 1 == work.rows) {
-      for (Index j = 0; j < work.alphas * strip; ++j) {
-        work.sums[j] += static_cast<double>(work.scratch[j]);
-        work.scratch[j] = 0;
-      }
-    }
-  }
-}
-
-CINECORTEX_ANY_PROCESSOR void add_squares(const StripWork<float>& work) {
-  add_strip(work);
-}
-CINECORTEX_ANY_PROCESSOR void add_squares(const StripWork<double>& work) {
-  add_strip(work);
-}
 
 /// Sums weighted squares over rows. Blocks of few rows wait to be multiplied together, for they would not fill the
 /// processor.
@@ -172,20 +107,8 @@ class RowPass {
       for (Index i = 0; i < u.rows(); ++i) {
         for (Index v = 0; v < used; ++v) strip_y(i, v) = y(i, targets[static_cast<std::size_t>(v)]);
       }
-      std::vector<Scalar> scratch(static_cast<std::size_t>(alphas_ * strip));
       MatrixD sums = MatrixD::Zero(alphas_, strip);
-      add_squares(StripWork<Scalar>{.terms = products_.data() + s * strip,
-                                    .terms_row = products_.cols(),
-                                    .term_step = width,
-                                    .y = strip_y.data(),
-                                    .y_row = strip,
-                                    .weights = weights.data(),
-                                    .coefficients = coefficients.data(),
-                                    .rows = u.rows(),
-                                    .alphas = alphas_,
-                                    .count = terms,
-                                    .scratch = scratch.data(),
-                                    .sums = sums.data()});
+      add_residual_squares(products_, width, s * strip, strip_y, weights, coefficients, sums);
       for (Index v = 0; v < used; ++v) sums_.col(targets[static_cast<std::size_t>(v)]) += sums.col(v);
     });
   }
