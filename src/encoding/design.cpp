@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
 
 #include "cinecortex/core/error.hpp"
@@ -77,6 +78,14 @@ Design Design::fir(std::vector<Index> delays, Edge edge) {
   design.delays_ = std::move(delays);
   design.edge_ = edge;
   return design;
+}
+
+void Design::require_reach(Index longest_run, const std::string& where) const {
+  const Index oldest = delays_.front(), newest = delays_.back();
+  const Index farthest = std::abs(newest) > std::abs(oldest) ? newest : oldest;
+  if (std::abs(farthest) < longest_run) return;
+  throw InputError(fmt::format("{}: delays of up to {} TRs reach beyond every run; the longest has {} TRs",
+                               where, farthest, longest_run));
 }
 
 std::vector<Index> Design::rows(Index feature_rows, Range wanted) const {

@@ -54,6 +54,7 @@ FitRows fit_rows(const SpaceConfig& space, int subject, const Config& config, co
                                  space.name, dataset::layout::subject_name(subject)));
   }
   check_blocks(rows, config.experiment);
+  space.design.require_reach(longest_run(features, space.name), "space " + space.name);
   return rows;
 }
 

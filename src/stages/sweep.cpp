@@ -101,6 +101,8 @@ class Sweep {
           "or lower [sweep] components",
           e.what(), file.string()));
     }
+    widest_design(swept.cases)
+        .require_reach(longest_run(features_, space.name), "[sweep] on space " + space.name);
     return swept;
   }
 

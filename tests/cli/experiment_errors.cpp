@@ -75,6 +75,10 @@ TEST_F(Experiment, BrokenTomlHasItsLine) {
   edit_error("window = 3", "window = ", {"experiment.toml:"});
 }
 
+TEST_F(Experiment, DelayBeyondEveryRun) {
+  edit_error("delay = 2", "delay = -700", {"space motion", "-700", "longest"});
+}
+
 TEST_F(Experiment, ImpossibleAlpha) {
   edit_error("alphas = [1e4", "alphas = [-1", {"alphas", "-1"});
 }

@@ -54,6 +54,16 @@ TEST_F(Matrices, FilesThatAreMissingOrNotWhatTheySay) {
                {"truth.h5", "/nothing"});
 }
 
+TEST_F(Matrices, DelaysBeyondEveryRun) {
+  const Arguments files{"--x", path("x"), "--y", path("y"), "--output", output()};
+  Arguments ridge{"ridge", "--delays", "1,40"}, sweep{"sweep", "--set", "delay=[2, 40]", "--set", "folds=2"};
+  for (Arguments* command : {&ridge, &sweep}) {
+    command->insert(command->end(), files.begin(), files.end());
+    expect_error(*command, {"x.npy", "40", "longest"});
+  }
+  EXPECT_FALSE(fs::exists(output()));
+}
+
 TEST_F(Matrices, MoreComponentsThanRows) {
   expect_error({"pca", "--x", path("x"), "--components", "41", "--output", output()}, {"41", "\"all\""});
 }

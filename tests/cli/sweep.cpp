@@ -165,6 +165,11 @@ TEST_F(Sweep, ARowEqualsASeparateFit) {
 
 TEST_F(Sweep, RefusesWhatItCannotTry) {
   expect_input_error(sweep({"--set", "sweep.components=[2, 400]"}, 2), {"audio", "400", "10", "pca"});
+  for (const char* verb : {"sweep", "validate"}) {
+    const auto result =
+        run_program({verb, experiment_.string(), "--set", "sweep.delay=[3, 5000]", "--dry-run"}, 2);
+    expect_input_error(result, {"[sweep] on space audio", "5001", "longest", "TRs"});
+  }
   expect_input_error(sweep({"--set", "sweep.folds=40"}), {"folds = 40", "runs"});
   expect_input_error(sweep({"--part", "4/3"}), {"4/3", "I/N"});
   expect_input_error(sweep({"--part", "1/3", "--merge", "3"}), {"--part", "--merge"});

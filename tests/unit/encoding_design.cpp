@@ -142,6 +142,13 @@ TEST(Design, DropRefusesRowsItLeavesOut) {
   EXPECT_TRUE(design.rows(0, {0, 9}).empty());
 }
 
+TEST(Design, EveryDelayMustReachARow) {
+  const Design design = Design::fir({-4, 2}, Edge::zero);
+  EXPECT_NO_THROW(design.require_reach(5, "x"));
+  EXPECT_THROW(design.require_reach(4, "x"), InputError);
+  EXPECT_THROW(Design::fir({7}, Edge::shift).require_reach(7, "x"), InputError);
+}
+
 TEST(Design, EdgesAndDelaysAreChecked) {
   EXPECT_EQ(parse_edge("shift"), Edge::shift);
   EXPECT_EQ(parse_edge("zero"), Edge::zero);

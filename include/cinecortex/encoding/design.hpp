@@ -32,6 +32,10 @@ class Design {
   Design for_prediction() const;
   Index columns(Index components) const { return components * static_cast<Index>(delays_.size()); }
 
+  /// @throws InputError if a delay reaches over the edge from every TR: its columns would hold nothing of that TR.
+  /// @param longest_run  feature rows of the longest run    @param where  what the message begins with
+  void require_reach(Index longest_run, const std::string& where) const;
+
   /// TRs of the response that this design can predict: all of [first, last) but those that `drop` leaves out.
   /// @param feature_rows  L    @param wanted  e.g. trimmed rows [5, T-5)
   std::vector<Index> rows(Index feature_rows, Range wanted) const;

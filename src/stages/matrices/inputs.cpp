@@ -38,6 +38,12 @@ void require_equal(Index a_count, Index b_count, const char* what, const io::Mat
 
 }  // namespace
 
+Index longest_run(const std::vector<Piece>& runs) {
+  Index longest = 0;
+  for (const auto& piece : runs) longest = std::max(longest, piece.run.size());
+  return longest;
+}
+
 std::vector<Piece> read_runs(const std::string& groups, const io::MatrixFile& where) {
   const Range all{0, where.rows()};
   if (groups.empty()) return {{"all", all, all}};

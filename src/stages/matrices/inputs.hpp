@@ -28,6 +28,9 @@ struct Piece {
 /// no.
 std::vector<Piece> read_runs(const std::string& groups, const io::MatrixFile& where);
 
+/// Rows of the longest run.   Collective: no.
+Index longest_run(const std::vector<Piece>& runs);
+
 /// The same rows in pieces of at most `most` rows.   Collective: no.
 std::vector<Piece> cut(const std::vector<Piece>& pieces, Index most);
 

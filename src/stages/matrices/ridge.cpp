@@ -32,7 +32,10 @@ std::unique_ptr<Inputs> open(const RidgeConfig& config) {
   const io::MatrixFile x(config.x), y(config.y);
   require_same_rows(x, y);
   auto pieces = read_runs(config.groups, x);
-  if (config.design) pieces = usable(pieces, *config.design);
+  if (config.design) {
+    config.design->require_reach(longest_run(pieces), x.where());
+    pieces = usable(pieces, *config.design);
+  }
   if (!blocks_matter(config.options.criterion)) {
     const Index delays = config.design ? static_cast<Index>(config.design->delays().size()) : 1;
     constexpr Index many_targets = 16384;  // more of them are fitted some at a time
