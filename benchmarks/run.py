@@ -2,7 +2,7 @@
 
     python benchmarks/run.py [--quick] [--only PART ...] [--results FOLDER]
 
-Parts: kernels, fits, ridge, pca, motion_energy, whisper, llama, internvl, slow_r50, scaling, voxels."""
+Parts: kernels, fits, ridge, pca, motion_energy, whisper, llama, internvl, slow_r50, scaling, voxels, sweep."""
 import csv
 import json
 import os
@@ -39,8 +39,6 @@ def kernels(options, facts):
 def fits(options, facts):
     quick = ["--benchmark_filter=2000/250|1000/4000|1000/1000"] if options.quick else []
     google(options, facts, "ridge", quick)
-    if not options.quick:
-        google(options, facts, "sweep")
 
 
 def peer(options, name, *words, packages="sklearn, himalaya, moten, h5py", listed="requirements.txt"):
@@ -99,8 +97,15 @@ def voxels(options, facts):
     subprocess.run(list(map(str, command)), check=True)
 
 
+def sweep(options, facts):
+    small = ["--sizes", "4000x100"] if options.quick else []
+    command = [sys.executable, HERE / "sweep.py", "--program", options.program, "--threads", options.threads, "--folder",
+               options.folder, "--csv", options.results / "sweep.csv", *small]
+    subprocess.run(list(map(str, command)), check=True)
+
+
 PARTS = {part.__name__: part for part in (kernels, fits, ridge, pca, motion_energy, whisper, llama, internvl, slow_r50,
-                                          scaling, voxels)}
+                                          scaling, voxels, sweep)}
 
 
 def main():
