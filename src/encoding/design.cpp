@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <functional>
 
 #include "cinecortex/core/error.hpp"
@@ -34,6 +33,23 @@ class ShiftedRows {
 
 bool inside(Index row, Index length) {
   return row >= 0 && row < length;
+}
+
+bool fits(const Design& design, const RunExtent& run) {
+  if (run.wanted.empty() || run.feature_rows == 0) return false;
+  const Index first = run.wanted.begin, last = run.wanted.end - 1;
+  const Index oldest = design.delays().front(), newest = design.delays().back();
+  switch (design.edge()) {
+    case Edge::shift: {
+      const ShiftedRows row(design.delays(), run.feature_rows, run.lowest);
+      return first == last || row(first, newest) != row(last, newest);
+    }
+    case Edge::zero:
+      return last >= oldest && first < run.feature_rows + newest;
+    case Edge::drop:
+      break;
+  }
+  return !design.rows(run.feature_rows, run.wanted).empty();
 }
 
 }  // namespace
@@ -78,14 +94,6 @@ Design Design::fir(std::vector<Index> delays, Edge edge) {
   design.delays_ = std::move(delays);
   design.edge_ = edge;
   return design;
-}
-
-void Design::require_reach(Index longest_run, const std::string& where) const {
-  const Index oldest = delays_.front(), newest = delays_.back();
-  const Index farthest = std::abs(newest) > std::abs(oldest) ? newest : oldest;
-  if (std::abs(farthest) < longest_run) return;
-  throw InputError(fmt::format("{}: delays of up to {} TRs reach beyond every run; the longest has {} TRs",
-                               where, farthest, longest_run));
 }
 
 std::vector<Index> Design::rows(Index feature_rows, Range wanted) const {
@@ -134,6 +142,17 @@ Matrix<Scalar> Design::make_rows(const ConstView<Scalar>& features, const std::v
     }
   }
   return design;
+}
+
+void require_reach(const Design& design, const std::vector<RunExtent>& runs, const std::string& where) {
+  Index longest = 0;
+  for (const auto& run : runs) {
+    if (fits(design, run)) return;
+    longest = std::max(longest, run.feature_rows);
+  }
+  if (longest == 0) return;  // without features: somebody else's error
+  throw InputError(fmt::format("{}: delays from {} to {} TRs do not fit into any run; the longest has {} TRs",
+                               where, design.delays().back(), design.delays().front(), longest));
 }
 
 }  // namespace cinecortex::encoding

@@ -107,12 +107,6 @@ FeatureTable load_feature_table(const Config& config, const Context& context,
   return table;
 }
 
-Index longest_run(const FeatureTable& features, const std::string& space) {
-  Index longest = 0;
-  for (const auto& [run, file] : features.at(space)) longest = std::max(longest, file.rows);
-  return longest;
-}
-
 std::vector<const dataset::Run*> with_features(std::vector<const dataset::Run*> runs,
                                                const FeatureTable& features, const std::string& space) {
   std::erase_if(runs, [&](const auto* run) { return features.at(space).at(run->id.task).rows == 0; });

@@ -54,9 +54,6 @@ class Digests {
 void require_current(const std::filesystem::path& file, const std::string& digest, const std::string& verb,
                      const parallel::Communicator& comm);
 
-/// Feature rows of the longest run of a space.   Collective: no.
-Index longest_run(const FeatureTable& features, const std::string& space);
-
 /// Runs of a role that have features in this space, in the catalogue's order.   Collective: no.
 std::vector<const dataset::Run*> with_features(std::vector<const dataset::Run*> runs,
                                                const FeatureTable& features, const std::string& space);

@@ -49,12 +49,13 @@ FitRows fit_rows(const SpaceConfig& space, int subject, const Config& config, co
     rows.presentations.push_back(presentation);
     rows.times.push_back(std::move(times));
   }
+  encoding::require_reach(space.design, extents(rows.shown, space.name, features, config.experiment.data),
+                          "space " + space.name);
   if (rows.presentations.empty()) {
     throw InputError(fmt::format("space {}, {}: no base run has both features and fMRI (split.base)",
                                  space.name, dataset::layout::subject_name(subject)));
   }
   check_blocks(rows, config.experiment);
-  space.design.require_reach(longest_run(features, space.name), "space " + space.name);
   return rows;
 }
 

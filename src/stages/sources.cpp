@@ -132,6 +132,16 @@ std::vector<Presentation> presentations(const std::vector<const dataset::Run*>& 
   return found;
 }
 
+std::vector<encoding::RunExtent> extents(const std::vector<Presentation>& shown, const std::string& space,
+                                         const FeatureTable& features, const DataConfig& data) {
+  std::vector<encoding::RunExtent> all;
+  for (const auto& each : shown) {
+    const Index rows = features.at(space).at(each.run->id.task).rows;
+    all.push_back({.feature_rows = rows, .wanted = trimmed(each.rows, data), .lowest = data.trim_tr[0]});
+  }
+  return all;
+}
+
 std::vector<Index> usable_times(const Presentation& presentation,
                                 const std::vector<const SpaceConfig*>& spaces, const FeatureTable& features,
                                 const DataConfig& data) {

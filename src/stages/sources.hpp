@@ -78,6 +78,10 @@ std::string block_name(const Presentation& presentation, const DataConfig& data)
 /// TRs kept for fitting and scoring: [trim, T - trim).
 Range trimmed(Index rows, const DataConfig& data);
 
+/// What a space's designs see of some presentations: feature rows, and trimmed TRs.
+std::vector<encoding::RunExtent> extents(const std::vector<Presentation>& shown, const std::string& space,
+                                         const FeatureTable& features, const DataConfig& data);
+
 /// TRs of a presentation that every given space's design can predict.
 std::vector<Index> usable_times(const Presentation& presentation,
                                 const std::vector<const SpaceConfig*>& spaces, const FeatureTable& features,

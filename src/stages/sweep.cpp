@@ -101,8 +101,6 @@ class Sweep {
           "or lower [sweep] components",
           e.what(), file.string()));
     }
-    widest_design(swept.cases)
-        .require_reach(longest_run(features_, space.name), "[sweep] on space " + space.name);
     return swept;
   }
 
@@ -115,6 +113,7 @@ class Sweep {
         unit.subject, data, features_);
     std::erase_if(shown, [&](const Presentation& p) { return trimmed(p.rows, data).empty(); });
     if (shown.empty()) throw InputError("no base run has both features and fMRI (split.base)");
+    require_reach(unit.swept->cases, extents(shown, space.name, features_, data), "[sweep]");
     const SweepGroups groups = group(shown);
 
     // The whole unit's delays and components, whatever part of it is wanted: so parts equal the whole to the bit.

@@ -102,6 +102,11 @@ std::vector<SweepCase> sweep_cases(const SweepConfig& sweep, const Design& own, 
   return cases;
 }
 
+void require_reach(const std::vector<SweepCase>& cases, const std::vector<encoding::RunExtent>& runs,
+                   const std::string& where) {
+  for (const auto& tried : cases) encoding::require_reach(tried.design, runs, where + ", " + tried.label());
+}
+
 Design widest_design(const std::vector<SweepCase>& cases) {
   std::vector<Index> delays;
   for (const auto& tried : cases)

@@ -32,6 +32,10 @@ struct SweepCase {
 std::vector<SweepCase> sweep_cases(const SweepConfig& sweep, const encoding::Design& own, Index available,
                                    const std::string& where);
 
+/// Every case by itself: encoding::require_reach.
+void require_reach(const std::vector<SweepCase>& cases, const std::vector<encoding::RunExtent>& runs,
+                   const std::string& where);
+
 /// The widest set of delays, with the cases' edge.
 encoding::Design widest_design(const std::vector<SweepCase>& cases);
 Index most_components(const std::vector<SweepCase>& cases);

@@ -135,8 +135,10 @@ std::string describe_sweep(const Config& config, const Context& context, const F
   for (const auto& p : spaces) {
     if (!sweep.takes(p.space->name)) continue;
     const auto cases = sweep_cases(sweep, p.space->design, p.pca.components, "space " + p.space->name);
-    widest_design(cases).require_reach(longest_run(features, p.space->name),
-                                       "[sweep] on space " + p.space->name);
+    for (const auto& cohort : p.cohorts) {
+      require_reach(cases, extents(cohort.rows.shown, p.space->name, features, config.experiment.data),
+                    "[sweep] on space " + p.space->name);
+    }
     const auto points = sweep_points(cases);
     Index widest = 0;
     for (const auto& point : points) widest = std::max(widest, point.columns());

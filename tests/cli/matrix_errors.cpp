@@ -56,8 +56,9 @@ TEST_F(Matrices, FilesThatAreMissingOrNotWhatTheySay) {
 
 TEST_F(Matrices, DelaysBeyondEveryRun) {
   const Arguments files{"--x", path("x"), "--y", path("y"), "--output", output()};
-  Arguments ridge{"ridge", "--delays", "1,40"}, sweep{"sweep", "--set", "delay=[2, 40]", "--set", "folds=2"};
-  for (Arguments* command : {&ridge, &sweep}) {
+  Arguments ridge{"ridge", "--delays", "1,40"}, shifted{"ridge", "--delays", "39", "--edge", "shift"},
+      sweep{"sweep", "--set", "delay=[2, 40]", "--set", "folds=2"};
+  for (Arguments* command : {&ridge, &shifted, &sweep}) {
     command->insert(command->end(), files.begin(), files.end());
     expect_error(*command, {"x.npy", "40", "longest"});
   }

@@ -168,7 +168,7 @@ TEST_F(Sweep, RefusesWhatItCannotTry) {
   for (const char* verb : {"sweep", "validate"}) {
     const auto result =
         run_program({verb, experiment_.string(), "--set", "sweep.delay=[3, 5000]", "--dry-run"}, 2);
-    expect_input_error(result, {"[sweep] on space audio", "5001", "longest", "TRs"});
+    expect_input_error(result, {"[sweep] on space audio", "5000", "longest", "TRs"});
   }
   expect_input_error(sweep({"--set", "sweep.folds=40"}), {"folds = 40", "runs"});
   expect_input_error(sweep({"--part", "4/3"}), {"4/3", "I/N"});

@@ -142,11 +142,38 @@ TEST(Design, DropRefusesRowsItLeavesOut) {
   EXPECT_TRUE(design.rows(0, {0, 9}).empty());
 }
 
-TEST(Design, EveryDelayMustReachARow) {
-  const Design design = Design::fir({-4, 2}, Edge::zero);
-  EXPECT_NO_THROW(design.require_reach(5, "x"));
-  EXPECT_THROW(design.require_reach(4, "x"), InputError);
-  EXPECT_THROW(Design::fir({7}, Edge::shift).require_reach(7, "x"), InputError);
+TEST(Design, FitsIntoARunUnlessItSaysNothingOfItsTrs) {
+  const std::vector<std::vector<Index>> sets{{0},  {3},     {4},     {5},    {9},   {-4},
+                                             {-5}, {-3, 3}, {-2, 2}, {0, 4}, {1, 6}};
+  for (const Range wanted : {Range{0, 5}, Range{1, 4}, Range{2, 7}, Range{3, 4}}) {
+    for (const auto& delays : sets) {
+      for (const Edge edge : {Edge::shift, Edge::zero, Edge::drop}) {
+        const Design design = Design::fir(delays, edge);
+        const MatrixD features = MatrixD::Random(5, 1);
+        const auto times = design.rows(5, wanted);
+        const MatrixD rows = design.rows_at(features, times, wanted.begin);
+        bool says_something = rows.rows() > 0;
+        if (edge == Edge::zero) says_something = rows.cwiseAbs().colwise().maxCoeff().minCoeff() > 0;
+        if (edge == Edge::shift && wanted.size() > 1)
+          says_something = (rows.rowwise() - rows.row(0)).cwiseAbs().maxCoeff() > 0;
+        const std::vector<RunExtent> run{{.feature_rows = 5, .wanted = wanted, .lowest = wanted.begin}};
+        const auto check = [&] { require_reach(design, run, "x"); };
+        if (says_something) {
+          EXPECT_NO_THROW(check()) << delays[0] << name(edge) << wanted.begin;
+        } else {
+          EXPECT_THROW(check(), InputError) << delays[0] << name(edge) << wanted.begin;
+        }
+      }
+    }
+  }
+}
+
+TEST(Design, OneRunThatItFitsIntoIsEnough) {
+  const Design design = Design::fir({7}, Edge::zero);
+  const RunExtent small{.feature_rows = 7, .wanted = {0, 7}}, large{.feature_rows = 9, .wanted = {0, 9}};
+  EXPECT_NO_THROW(require_reach(design, {small, large}, "x"));
+  EXPECT_NO_THROW(require_reach(design, {}, "x"));
+  EXPECT_THROW(require_reach(design, {small, small}, "x"), InputError);
 }
 
 TEST(Design, EdgesAndDelaysAreChecked) {

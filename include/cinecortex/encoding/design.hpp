@@ -16,6 +16,13 @@ enum class Edge {
 Edge parse_edge(std::string_view name);  ///< @throws InputError listing shift, zero, drop
 std::string_view name(Edge edge);
 
+/// A run as a design sees it.
+struct RunExtent {
+  Index feature_rows;  ///< L
+  Range wanted;        ///< TRs of the responses
+  Index lowest = 0;    ///< edge `shift`: the smallest feature row a window may begin at
+};
+
 /// From feature rows to design rows: x_t = [F[t - d] for d in delays], oldest first, side by side.
 /// `delay` and `window` of an experiment are delays {delay + window - 1, …, delay}.
 /// Source: method §5 (one shift of `delay` TRs, then `window` consecutive TRs).
@@ -31,10 +38,6 @@ class Design {
   /// there it moves the window as `shift` does.
   Design for_prediction() const;
   Index columns(Index components) const { return components * static_cast<Index>(delays_.size()); }
-
-  /// @throws InputError if a delay reaches over the edge from every TR: its columns would hold nothing of that TR.
-  /// @param longest_run  feature rows of the longest run    @param where  what the message begins with
-  void require_reach(Index longest_run, const std::string& where) const;
 
   /// TRs of the response that this design can predict: all of [first, last) but those that `drop` leaves out.
   /// @param feature_rows  L    @param wanted  e.g. trimmed rows [5, T-5)
@@ -55,5 +58,10 @@ class Design {
   std::vector<Index> delays_;
   Edge edge_ = Edge::shift;
 };
+
+/// @throws InputError if the delays fit into none of the runs: edge `zero` and a delay that reaches beyond the run from every
+/// TR, whose columns would be zeros; `shift` and the same window for every TR; `drop` and no TR left. Without runs nothing.
+/// @param where  what the message begins with    Collective: no.
+void require_reach(const Design& design, const std::vector<RunExtent>& runs, const std::string& where);
 
 }  // namespace cinecortex::encoding

@@ -38,10 +38,10 @@ void require_equal(Index a_count, Index b_count, const char* what, const io::Mat
 
 }  // namespace
 
-Index longest_run(const std::vector<Piece>& runs) {
-  Index longest = 0;
-  for (const auto& piece : runs) longest = std::max(longest, piece.run.size());
-  return longest;
+std::vector<encoding::RunExtent> extents(const std::vector<Piece>& runs) {
+  std::vector<encoding::RunExtent> all;
+  for (const auto& piece : runs) all.push_back({.feature_rows = piece.run.size(), .wanted = piece.rows});
+  return all;
 }
 
 std::vector<Piece> read_runs(const std::string& groups, const io::MatrixFile& where) {

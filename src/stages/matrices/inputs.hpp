@@ -28,8 +28,8 @@ struct Piece {
 /// no.
 std::vector<Piece> read_runs(const std::string& groups, const io::MatrixFile& where);
 
-/// Rows of the longest run.   Collective: no.
-Index longest_run(const std::vector<Piece>& runs);
+/// What a design sees of runs that are whole.   Collective: no.
+std::vector<encoding::RunExtent> extents(const std::vector<Piece>& runs);
 
 /// The same rows in pieces of at most `most` rows.   Collective: no.
 std::vector<Piece> cut(const std::vector<Piece>& pieces, Index most);

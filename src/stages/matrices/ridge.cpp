@@ -33,7 +33,7 @@ std::unique_ptr<Inputs> open(const RidgeConfig& config) {
   require_same_rows(x, y);
   auto pieces = read_runs(config.groups, x);
   if (config.design) {
-    config.design->require_reach(longest_run(pieces), x.where());
+    encoding::require_reach(*config.design, extents(pieces), x.where());
     pieces = usable(pieces, *config.design);
   }
   if (!blocks_matter(config.options.criterion)) {

@@ -63,7 +63,7 @@ Plan make_plan(const SweepConfig& config) {
       .pieces = read_runs(config.groups, x),
       .groups = {},
       .targets = y.columns()};
-  widest_design(plan.cases).require_reach(longest_run(plan.pieces), x.where());
+  require_reach(plan.cases, extents(plan.pieces), x.where());
   const Index folds = config.sweep.folds.count;
   if (plan.pieces.size() > 1) {
     std::vector<std::string> names;
