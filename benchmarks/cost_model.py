@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field
 
 RUN_ROWS = 480  # TRs of a run, the unit in which rows are dealt
+MOST_ROWS_OF_FLOAT32 = 2048  # that are summed before they move to float64
 SUMS_OF_ALPHAS = 120  # columns' worth of work that a product brings with it: two terms' sums over alphas
 TARGETS_OF_A_BLOCK = 64  # fewer are not dealt apart
 ONE_RANK_DECOMPOSES = 4000  # columns, below which the eigenvectors are found by one rank
@@ -113,16 +114,16 @@ class Model:
         """Seconds that more ranks do not divide, as far as other parts' rates tell."""
         n, p = shape.rows, shape.columns
         if part == "gram":
-            return self.sum_over_ranks(p * p, ranks)
+            return self.sum_over_ranks(p * (p + 1) / 2, ranks)
         if part == "components":
             # The covariance is summed as the Gram matrix is. The small eigenproblems are not divided, and every block of
             # products is gathered, made orthogonal to the basis and in itself.
-            rows = shape.rows * shape.features**2 / self.sharing("gram", shape, ranks)
+            rows = shape.rows * shape.features**2 / self.sharing("leverages", shape, ranks)
             krylov = Krylov.of(shape)
             small = Shape(shape.rows, krylov.basis, shape.targets)
             block = self.sum_over_ranks(krylov.block * (shape.features + 2 * krylov.basis), ranks) + (
                 6 * self.sum_over_ranks(krylov.block**2, ranks))
-            return (rows / self.pace("gram", ranks).rate + self.sum_over_ranks(shape.features**2, ranks)
+            return (rows / self.pace("gram", ranks).rate + self.sum_over_ranks(shape.features * (shape.features + 1) / 2, ranks)
                     + krylov.restarts * self.seconds("eigenvectors", small, ranks)
                     + krylov.products / krylov.block * block)
         if part == "leverages":
@@ -137,8 +138,11 @@ class Model:
             # Beyond one rank's reach ScaLAPACK takes over: half of a rank's rate each, up to a block of 500 columns a rank.
             return 1 if shape.columns < ONE_RANK_DECOMPOSES else max(1.0, min(ranks, shape.columns / 500) / 2)
         if part in ("gram", "leverages"):
-            runs = math.ceil(shape.rows / RUN_ROWS)
-            return runs / math.ceil(runs / ranks)
+            pieces = math.ceil(shape.rows / RUN_ROWS)
+            if part == "gram":  # runs whose products are summed in float32 stay together
+                enough = min(max(shape.rows / 32, 512), MOST_ROWS_OF_FLOAT32)
+                pieces = math.ceil(pieces / min(math.ceil(enough / RUN_ROWS), MOST_ROWS_OF_FLOAT32 // RUN_ROWS))
+            return pieces / math.ceil(pieces / ranks)
         if part in ("writing", "reading"):
             return min(ranks, self.cores)  # one file system serves all
         return ranks
