@@ -41,10 +41,15 @@ def fits(options, facts):
     google(options, facts, "ridge", quick)
 
 
-def peer(options, name, *words, packages="sklearn, himalaya, moten, h5py", listed="requirements.txt"):
-    missing = subprocess.run([sys.executable, "-c", f"import {packages}"], capture_output=True)
-    if missing.returncode != 0:
+def lacks(name, packages, listed="requirements.txt"):
+    missing = subprocess.run([sys.executable, "-c", f"import {packages}"], capture_output=True).returncode != 0
+    if missing:
         print(f"# {name}: skipped, for this Python lacks benchmarks/peers/{listed}")
+    return missing
+
+
+def peer(options, name, *words, packages="sklearn, himalaya, moten, h5py", listed="requirements.txt"):
+    if lacks(name, packages, listed):
         return
     command = [sys.executable, HERE / "peers" / f"{name}.py", "--program", options.program, "--threads",
                options.threads, "--folder", options.folder, "--csv", options.results / f"peers-{name}.csv", *words]
@@ -98,6 +103,8 @@ def voxels(options, facts):
 
 
 def sweep(options, facts):
+    if lacks("sweep", "numpy, h5py"):
+        return
     small = ["--sizes", "4000x100"] if options.quick else []
     command = [sys.executable, HERE / "sweep.py", "--program", options.program, "--threads", options.threads, "--folder",
                options.folder, "--csv", options.results / "sweep.csv", *small]

@@ -129,7 +129,7 @@ VectorD PathForm<Scalar>::rounding(const MatrixD& w) const {
   const MatrixD got = (*this)(a);
   VectorD result = VectorD::Zero(got.rows());
   if (a.rows() == 0) return result;
-  MatrixD shrunken(a.rows(), probes * got.rows());  // of all alphas, so that w goes through the processor once
+  MatrixD shrunken(a.rows(), probes * got.rows());  // of all alphas, for one product
   for (Index k = 0; k < got.rows(); ++k)
     shrunken.middleCols(k * probes, probes) = shrinkages_.col(k).asDiagonal() * a;
   const MatrixD image = product(false, false, w, shrunken);

@@ -102,7 +102,7 @@ void syrk(const ConstViewF& a, float beta, ViewF c) {
 
 /// c = beta c + aᵀ a, lower triangle, in panels of rows that hold as many numbers of it, one for each thread. In
 /// OpenBLAS' own syrk threads wait for each other: 480 rows × 1000 columns reach 0.73 of gemm's rate on two threads, and
-/// 0.92 in this way (panels of columns, of the upper triangle, 0.8: their rows are short). Panels below 128 rows would be
+/// 0.92 in this way (panels of columns, of the upper triangle, 0.8 in float64: their rows are short). Panels below 128 rows would be
 /// packed for too few operations.
 template <class Scalar>
 void syrk_in_panels(const ConstView<Scalar>& a, Scalar beta, View<Scalar> c) {

@@ -149,6 +149,9 @@ MatrixD GramSum::take() {
 }
 
 void sum_symmetric(ViewD lower, const parallel::Communicator& comm) {
+  if (lower.rows() != lower.cols()) {
+    throw Error(fmt::format("internal: sum_symmetric of a [{}, {}] matrix", lower.rows(), lower.cols()));
+  }
   constexpr Index enough = Index{1} << 19;  // numbers at a time
   std::vector<double> sent;
   const auto for_each_row = [&](Range rows, auto&& fn) {

@@ -1,4 +1,3 @@
-#include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/linalg/product_sum.hpp"
 
 #include <gtest/gtest.h>
@@ -6,6 +5,7 @@
 #include <cmath>
 
 #include "cinecortex/core/error.hpp"
+#include "cinecortex/linalg/dense.hpp"
 #include "random_matrix.hpp"
 
 namespace cinecortex::linalg {
