@@ -57,8 +57,9 @@ void prepare_environment() {
   if (launched) return;
   setenv("OMPI_MCA_ess_singleton_isolated", "1", keep_what_is_set);
   setenv("OMPI_MCA_pml", "ob1", keep_what_is_set);
-  // All such programs share one folder for what MPI-IO keeps of a shared file pointer, which nothing here uses; the
-  // first to end takes it away from the others, which then complain.
+  // All such programs would share one folder, for what MPI-IO keeps of a shared file pointer and for a daemon's files:
+  // nothing here uses either, and a program that ends takes it away from one that begins, which then cannot begin.
+  setenv("OMPI_MCA_orte_create_session_dirs", "0", keep_what_is_set);
   setenv("OMPI_MCA_sharedfp", "^sm", keep_what_is_set);
 }
 

@@ -1,8 +1,11 @@
-// The same experiment on 1, 2, 3 and 4 ranks.
+// The same experiment on 1, 2, 3 and 4 ranks, and without a launcher.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <fstream>
 
+#include "cinecortex/io/hdf5.hpp"
+#include "cinecortex/io/npy.hpp"
 #include "program.hpp"
 #include "temp_folder.hpp"
 
@@ -42,6 +45,18 @@ TEST(ConstantParcel, IsCountedAndHangsNobody) {
   const auto result = run_program({"run", experiment.string(), "--threads", "1"}, 2);
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_NE(result.err.find("1 of 30 targets are constant"), std::string::npos) << result.err;
+}
+
+TEST(WithoutALauncher, ProgramsShareNoTemporaryFolder) {
+  // Where there cannot be one, a program that wanted one could not begin.
+  const TempFolder folder;
+  std::ofstream(folder / "file") << "no folder";
+  io::write_npy((folder / "x.npy").string(), MatrixD(MatrixD::Random(30, 4)));
+  const auto result = run_command(
+      {"env", "TMPDIR=" + (folder / "file").string(), std::getenv("CINECORTEX_PROGRAM"), "pca", "--x",
+       (folder / "x.npy").string(), "--components", "2", "--output", (folder / "p.h5").string()});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(io::Hdf5Reader(folder / "p.h5").read_vector("/explained_variance").size(), 2);
 }
 
 TEST(ManyRanks, MoreThanThereIsWorkAreAllowed) {
