@@ -117,7 +117,7 @@ class Model:
             return self.sum_over_ranks(p * (p + 1) / 2, ranks)
         if part == "components":
             # The covariance is summed as the Gram matrix is. The small eigenproblems are not divided, and every block of
-            # products is gathered, made orthogonal to the basis and in itself.
+            # products is gathered, made orthogonal to the basis and in itself. Its rows are dealt a run at a time, as leverages are.
             rows = shape.rows * shape.features**2 / self.sharing("leverages", shape, ranks)
             krylov = Krylov.of(shape)
             small = Shape(shape.rows, krylov.basis, shape.targets)

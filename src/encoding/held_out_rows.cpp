@@ -99,17 +99,13 @@ double HeldOutRows::products() const {
   return turned_ ? whole().form.products() : static_cast<double>(2 * std::ssize(alphas_));
 }
 
-/// W = Λ^-½ VᵀG̃V Λ^-½: half of it is multiplied, by blocks, and mirrored.
+/// W = Λ^-½ VᵀG̃V Λ^-½: half of it is multiplied, and mirrored.
 MatrixD HeldOutRows::turned_gram() const {
-  const Index rank = axes_.rank(), most = std::max<Index>(64, (rank + 7) / 8);
+  const Index rank = axes_.rank();
   const MatrixD scaled = axes_.vectors() * axes_.values().cwiseSqrt().cwiseInverse().asDiagonal();
   const MatrixD gv = centred_gram_times(test_, scaled);
   MatrixD w(rank, rank);
-  for (Index begin = 0; begin < rank; begin += most) {
-    const Index rows = std::min(most, rank - begin), columns = begin + rows;
-    gemm(true, false, 1.0, scaled.middleCols(begin, rows), gv.leftCols(columns), 0.0,
-         w.block(begin, 0, rows, columns));
-  }
+  linalg::gemm_lower(true, false, 1.0, scaled, gv, 0.0, w);
   linalg::mirror_lower(w);
   return w;
 }

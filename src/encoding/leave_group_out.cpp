@@ -23,12 +23,7 @@ Matrix<Scalar> left_system(const Matrix<Scalar>& u, const VectorD& shrunk, Index
   Matrix<Scalar> system =
       Matrix<Scalar>::Constant(rows, rows, static_cast<Scalar>(-1.0 / static_cast<double>(rows_global)));
   system.diagonal().array() += Scalar{1};
-  const Index step = std::max<Index>(64, (rows + 3) / 4);
-  for (Index begin = 0; begin < rows; begin += step) {
-    const Index count = std::min(step, rows - begin), width = begin + count;
-    linalg::gemm(false, true, Scalar{-1}, scaled.middleRows(begin, count), u.topRows(width), Scalar{1},
-                 system.block(begin, 0, count, width));
-  }
+  linalg::gemm_lower(false, true, Scalar{-1}, scaled, u, Scalar{1}, system);
   return system;
 }
 

@@ -151,7 +151,7 @@ MatrixD DualForm::gram_of_rows(const RidgeProblem& problem) {
     }
     mean = column_means(panel);
     panel.rowwise() -= mean.transpose();
-    gemm(false, true, 1.0, panel, panel, 0.0, gram);
+    linalg::gemm_lower(false, true, 1.0, panel, panel, 0.0, gram);
   });
   linalg::sum_symmetric(gram, comm);
   const auto means = comm.gather(std::span<const double>(mean.data(), static_cast<std::size_t>(mean.size())));

@@ -102,8 +102,8 @@ void syrk(const ConstViewF& a, float beta, ViewF c) {
 
 /// c = beta c + aᵀ a, lower triangle, in panels of rows that hold as many numbers of it, one for each thread. In
 /// OpenBLAS' own syrk threads wait for each other: 480 rows × 1000 columns reach 0.73 of gemm's rate on two threads, and
-/// 0.92 in this way (panels of columns, of the upper triangle, 0.8 in float64: their rows are short). Panels below 128 rows would be
-/// packed for too few operations.
+/// 0.92 in this way (panels of columns, of the upper triangle, 0.8 in float64: their rows are short). Panels below 128
+/// rows would be packed for too few operations.
 template <class Scalar>
 void syrk_in_panels(const ConstView<Scalar>& a, Scalar beta, View<Scalar> c) {
   const Index p = a.cols(), panels = parallel::openmp_threads();
@@ -122,6 +122,21 @@ void syrk_in_panels(const ConstView<Scalar>& a, Scalar beta, View<Scalar> c) {
     }
     syrk(of_panel, beta, c.block(first, first, rows, rows));
   });
+}
+
+template <class Scalar>
+void multiply_lower(bool transpose_a, bool transpose_b, Scalar alpha, const ConstView<Scalar>& a,
+                    const ConstView<Scalar>& b, Scalar beta, View<Scalar> c) {
+  const ProductSizes sizes = check_product(transpose_a, transpose_b, a, b, c);
+  const Index size = sizes.m, k = sizes.k;
+  const Index most = std::max<Index>(128, (size + 7) / 8);
+  for (Index begin = 0; begin < size; begin += most) {
+    const Index rows = std::min(most, size - begin), columns = begin + rows;
+    gemm(transpose_a, transpose_b, alpha,
+         transpose_a ? a.block(0, begin, k, rows) : a.block(begin, 0, rows, k),
+         transpose_b ? b.block(0, 0, columns, k) : b.block(0, 0, k, columns), beta,
+         c.block(begin, 0, rows, columns));
+  }
 }
 
 }  // namespace
@@ -161,6 +176,15 @@ void gemm(bool transpose_a, bool transpose_b, float alpha, const ConstViewF& a, 
     return on_device->gemm(transpose_a, transpose_b, alpha, a, b, beta, c);
   }
   multiply(transpose_a, transpose_b, {m, n, k}, alpha, a, b, beta, c);
+}
+
+void gemm_lower(bool transpose_a, bool transpose_b, double alpha, const ConstViewD& a, const ConstViewD& b,
+                double beta, ViewD c) {
+  multiply_lower(transpose_a, transpose_b, alpha, a, b, beta, c);
+}
+void gemm_lower(bool transpose_a, bool transpose_b, float alpha, const ConstViewF& a, const ConstViewF& b,
+                float beta, ViewF c) {
+  multiply_lower(transpose_a, transpose_b, alpha, a, b, beta, c);
 }
 
 MatrixD product(bool transpose_a, bool transpose_b, const ConstViewD& a, const ConstViewD& b) {

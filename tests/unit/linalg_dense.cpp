@@ -98,6 +98,29 @@ TEST(Gemm, RefusesShapesThatDoNotFit) {
   EXPECT_THROW(gemm(false, true, 1.0, a, MatrixD::Zero(2, 4), 0.0, wide), Error);
 }
 
+TEST(GemmLower, IsTheLowerHalfOfASymmetricProduct) {
+  for (const Index size : {0, 1, 127, 128, 300}) {
+    const MatrixD a = MatrixD::Random(size, 9), weighted = a * VectorD::LinSpaced(9, 1.0, 2.0).asDiagonal();
+    const MatrixD expected = 0.5 * MatrixD::Ones(size, size) - 2.0 * weighted * a.transpose();
+    for (const bool ta : {false, true}) {
+      for (const bool tb : {false, true}) {
+        const MatrixD left = ta ? MatrixD(weighted.transpose()) : weighted,
+                      right = tb ? a : MatrixD(a.transpose());
+        MatrixD c = MatrixD::Ones(size, size);
+        MatrixF single = MatrixF::Ones(size, size);
+        gemm_lower(ta, tb, -2.0, left, right, 0.5, c);
+        gemm_lower(ta, tb, -2.0F, MatrixF(left.cast<float>()), MatrixF(right.cast<float>()), 0.5F, single);
+        for (Index i = 0; i < size; ++i) {
+          EXPECT_LT((c.row(i) - expected.row(i)).head(i + 1).cwiseAbs().maxCoeff(), 1e-13) << size;
+          EXPECT_LT((single.row(i).cast<double>() - expected.row(i)).head(i + 1).cwiseAbs().maxCoeff(), 1e-4);
+        }
+      }
+    }
+  }
+  MatrixD c(3, 3);
+  EXPECT_THROW(gemm_lower(false, true, 1.0, MatrixD(3, 2), MatrixD(3, 4), 0.0, c), Error);
+}
+
 TEST(AddGram, AddsTheLowerTriangleAndMirrorFillsTheUpper) {
   for (const Index columns : {1, 3, 64, 65, 150}) {
     const MatrixD a = MatrixD::Random(11, columns + 2);

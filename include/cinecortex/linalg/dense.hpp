@@ -23,6 +23,13 @@ void gemm(bool transpose_a, bool transpose_b, float alpha, const ConstViewF& a, 
 MatrixD product(bool transpose_a, bool transpose_b, const ConstViewD& a, const ConstViewD& b);
 MatrixF product(bool transpose_a, bool transpose_b, const ConstViewF& a, const ConstViewF& b);
 
+/// The lower triangle of a product that is symmetric, by blocks of rows: half of gemm's work. Numbers above the diagonal that
+/// share a block with it are written, too.
+void gemm_lower(bool transpose_a, bool transpose_b, double alpha, const ConstViewD& a, const ConstViewD& b,
+                double beta, ViewD c);
+void gemm_lower(bool transpose_a, bool transpose_b, float alpha, const ConstViewF& a, const ConstViewF& b,
+                float beta, ViewF c);
+
 /// c = beta c + aᵀ a ([p, p] from a [n, p]), lower triangle only; what lies above is left as it is.
 /// @throws Error if the shapes do not fit, as gemm.
 void add_gram(const ConstViewD& a, double beta, ViewD c);
