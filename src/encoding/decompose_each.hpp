@@ -21,7 +21,7 @@ Index side_by_side(Index columns, Index targets, double most_bytes);
 /// The same on every rank.   Collective: over comm.
 Index side_by_side(Index columns, Index targets, double most_bytes, const parallel::Communicator& comm);
 
-/// fn(0) … fn(count - 1), from several threads where `at_once` is more than one and there are several to call.
+/// fn(0) … fn(count - 1), in this order, from `at_once` threads where that is more than one.
 /// Collective: no.
 void for_each_of(Index count, Index at_once, const std::function<void(Index)>& fn);
 

@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 
 namespace cinecortex::parallel {
@@ -24,14 +25,22 @@ int openmp_threads() {
 }
 
 void for_each_in_threads(Index count, const std::function<void(Index)>& fn) {
+  for_each_in_threads(count, openmp_threads(), fn);
+}
+
+void for_each_in_threads(Index count, Index threads, const std::function<void(Index)>& fn) {
   std::exception_ptr failure;
-#pragma omp parallel for schedule(dynamic)
+  std::atomic<bool> failed = false;
+  const int at_most = static_cast<int>(std::clamp<Index>(threads, 1, openmp_threads()));
+#pragma omp parallel for schedule(dynamic) num_threads(at_most)
   for (Index i = 0; i < count; ++i) {
+    if (failed) continue;
     try {
       fn(i);
     } catch (...) {  // nothing may leave the parallel region
 #pragma omp critical
       failure = std::current_exception();
+      failed = true;
     }
   }
   if (failure) std::rethrow_exception(failure);

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "cinecortex/parallel/threads.hpp"
@@ -18,6 +20,32 @@ TEST(ForEachInThreads, CallsEveryIndexOnce) {
     for_each_in_threads(0, [](Index) { FAIL(); });
   }
   set_openmp_threads(1);
+}
+
+TEST(ForEachInThreads, TakesNoMoreThreadsThanAllowed) {
+  set_openmp_threads(4);
+  std::atomic<int> at_work = 0, most = 0;
+  for_each_in_threads(50, 2, [&](Index) {
+    const int now = ++at_work;
+    int before = most;
+    while (before < now && !most.compare_exchange_weak(before, now)) {
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+    --at_work;
+  });
+  EXPECT_LE(most, 2);
+  set_openmp_threads(1);
+}
+
+TEST(ForEachInThreads, CallsNoMoreAfterAFailure) {
+  int calls = 0;
+  EXPECT_THROW(for_each_in_threads(10,
+                                   [&](Index) {
+                                     ++calls;
+                                     throw std::out_of_range("the first");
+                                   }),
+               std::out_of_range);
+  EXPECT_EQ(calls, 1);
 }
 
 TEST(ForEachInThreads, ThrowsWhatOneCallThrew) {
