@@ -125,7 +125,7 @@ struct Prepared {
     encoding::Fold all;
     for (Index block = 0; block < x.blocks(); ++block) all.push_back({0, x.rows(block)});
     auto parts = encoding::fold_statistics(problem, x, {all}, {.gram = true, .single = true});
-    form = std::make_unique<encoding::PrimalForm>(x, encoding::centre(parts[0]), true, world);
+    form = std::make_unique<encoding::PrimalForm>(x, parts[0], true, world);
     projected = form->project(parts[0]);
   }
   template <class Source>
@@ -186,18 +186,17 @@ void held_out_scores(benchmark::State& state) {
   const encoding::RidgeProblem problem(x, y, world);
   const encoding::Fold one{{0, x.rows(0)}, {0, 0}}, other{{0, 0}, {0, x.rows(1)}};
   const auto parts = encoding::fold_statistics(problem, x, {one, other}, {.gram = true, .single = true});
-  const auto train = encoding::centre(parts[0]);
-  const encoding::RidgeAxes axes(train, linalg::eigh(train.gram));
-  const auto train_of = [&](Range some) { return train.of_targets(some); };
+  const encoding::CentredStatistics train(parts[0]);
+  const encoding::RidgeAxes axes(train, linalg::eigh(train.gram()));
   const auto alphas = encoding::default_alphas();
-  const auto first = encoding::held_out(axes, train_of, parts[1], alphas);
+  const auto first = encoding::held_out(axes, train, parts[1], alphas);
   // Half of the held-out rows' G in the fit's axes, in blocks of eighths, is 9/16 of it. It is made of G V; targets are
   // projected twice, of the fit's rows and the held-out ones.
   constexpr double half = 9.0 / 16;
   const double flops =
       2.0 * real(p) * real(p) * (real(p) * (1 + half) + real(targets) * (2 + first.products));
   time_against_gemm<double>(state, flops, [&] {
-    const auto again = encoding::held_out(axes, train_of, parts[1], alphas);
+    const auto again = encoding::held_out(axes, train, parts[1], alphas);
     benchmark::DoNotOptimize(again.r.data());
   });
   state.counters["products"] = first.products;

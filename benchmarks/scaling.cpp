@@ -80,11 +80,9 @@ void measure(const Options& options, const parallel::Communicator& comm) {
   };
   phases.run("cross products", [&] { return sums(false).rows; });
   auto statistics = phases.run("gram and cross products", [&] { return sums(true); });
-  auto design = statistics.of_targets({});
-  design.gram = std::move(statistics.gram);
-  const auto form = phases.run("eigenvectors", [&] {
-    return std::make_unique<encoding::PrimalForm>(x, encoding::centre(std::move(design)), true, comm);
-  });
+  const auto form = phases.run(
+      "eigenvectors", [&] { return std::make_unique<encoding::PrimalForm>(x, statistics, true, comm); });
+  statistics.gram = {};
   const auto projected = phases.run("projection", [&] { return form->project(statistics); });
   statistics = {};
   const auto leverages = phases.run("leverages", [&] {

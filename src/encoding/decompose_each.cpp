@@ -28,12 +28,12 @@ linalg::EigenPairs handed_out(linalg::EigenPairs mine, int owner, const parallel
 void decompose_together(Index count, const std::function<MatrixD(Index)>& matrix,
                         const parallel::Communicator& comm, const std::function<void(Index, Pairs)>& take) {
   for (Index i = 0; i < count; ++i) {
-    const MatrixD whole = parallel::agree(comm, [&] {
+    MatrixD whole = parallel::agree(comm, [&] {
       interrupt::check();
       return matrix(i);
     });
     Pairs pairs;
-    pairs.push_back(linalg::eigh(whole, comm));
+    pairs.push_back(linalg::eigh(std::move(whole), comm));
     take(i, std::move(pairs));
   }
 }
@@ -58,7 +58,7 @@ Index side_by_side(Index columns, Index targets, double most_bytes, const parall
 }
 
 void for_each_of(Index count, Index at_once, const std::function<void(Index)>& fn) {
-  if (at_once > 1 && count > 1) return parallel::for_each_in_threads(count, fn);
+  if (at_once > 1 && count > 1) return parallel::for_each_in_threads(count, at_once, fn);
   for (Index i = 0; i < count; ++i) fn(i);
 }
 

@@ -10,14 +10,6 @@ namespace {
 using linalg::gemm;
 using linalg::product;
 
-/// G̃ b of the statistics' rows, G̃ never being made.
-MatrixD centred_gram_times(const Statistics& rows, const MatrixD& b) {
-  MatrixD result = product(false, false, rows.gram, b);
-  const VectorD rest = rows.sum_x / static_cast<double>(rows.rows);
-  result.noalias() -= rows.sum_x * (rest.transpose() * b);
-  return result;
-}
-
 /// Directions, the last ones, whose part of VᵀC float32 resolves once the others are taken out of C: its rounding is some
 /// 1e-8 of the largest √λ that is left. None where too many would be taken out.
 Index small_directions(const VectorD& values) {
@@ -32,39 +24,58 @@ Index small_directions(const VectorD& values) {
 
 }  // namespace
 
-HeldOutRows::HeldOutRows(const RidgeAxes& axes, const Statistics& test, const std::vector<double>& alphas,
-                         Index targets, Products products)
-    : axes_(axes), test_(test), alphas_(alphas), inverses_(axes.rank(), std::ssize(alphas)) {
-  turned_ = inverses_.cols() * targets > axes.rank();
-  for (Index a = 0; a < inverses_.cols(); ++a) {
-    inverses_.col(a) = (axes.values().array() + alphas[static_cast<std::size_t>(a)]).inverse();
+HeldOutRows::HeldOutRows(const RidgeAxes& axes, const CentredStatistics& test,
+                         const std::vector<double>& alphas, Index targets, Products products)
+    : axes_(axes),
+      test_(test),
+      alphas_(alphas),
+      turned_(std::ssize(alphas) * targets > axes.rank()),
+      basis_(axes.vectors() * axes.values().cwiseSqrt().cwiseInverse().asDiagonal()),
+      beside_largest_(axes.rank(), std::ssize(alphas)),
+      at_largest_(VectorD::Ones(std::ssize(alphas))),
+      offset_(basis_.transpose() * (test.mean_x() - axes.mean_x())) {
+  for (Index a = 0; a < at_largest_.size() && axes.rank() > 0; ++a) {
+    const double alpha = alphas[static_cast<std::size_t>(a)], largest = axes.values()[0];
+    at_largest_[a] = largest / (largest + alpha);
+    beside_largest_.col(a) =
+        axes.values().array() / largest * ((largest + alpha) / (axes.values().array() + alpha));
   }
-  const VectorD mean_x = test.shift_x + test.sum_x / static_cast<double>(test.rows);
-  offset_ = axes.vectors().transpose() * (mean_x - axes.mean_x());
   // Where G is not turned there is little to do in any precision.
   if (products == Products::single && turned_) {
     single_ = path_of<float>(turned_gram());
-    single_vectors_ = axes.vectors().cast<float>();
+    single_basis_ = basis_.cast<float>();
+    single_beside_largest_ = beside_largest_.cast<float>();
     small_ = small_directions(axes.values());
   }
 }
 
 template <>
-MatrixD HeldOutRows::projected<double>(const MatrixD& cross) const {
-  return product(true, false, axes_.vectors(), cross);
+const MatrixD& HeldOutRows::beside_largest<double>() const {
+  return beside_largest_;
+}
+template <>
+const MatrixF& HeldOutRows::beside_largest<float>() const {
+  return single_beside_largest_;
 }
 
 template <>
-MatrixD HeldOutRows::projected<float>(const MatrixD& cross) const {
-  if (small_ == 0) return projected<double>(cross);
-  const auto large = axes_.vectors().leftCols(axes_.rank() - small_);
-  MatrixD result(axes_.rank(), cross.cols());
-  auto of_large = result.topRows(large.cols());
-  gemm(true, false, 1.0, large, cross, 0.0, of_large);
-  MatrixD rest = cross;
-  gemm(false, false, -1.0, large, of_large, 1.0, rest);
-  result.bottomRows(small_) =
-      product(true, false, single_vectors_.rightCols(small_), MatrixF(rest.cast<float>())).cast<double>();
+MatrixD HeldOutRows::projected<double>(const CentredStatistics& rows, Range targets) const {
+  return product(true, false, basis_, rows.cross<double>(targets));
+}
+
+template <>
+MatrixF HeldOutRows::projected<float>(const CentredStatistics& rows, Range targets) const {
+  const Index large = axes_.rank() - small_;
+  if (large == 0) return product(true, false, single_basis_, rows.cross<float>(targets));
+  if (small_ == 0) return projected<double>(rows, targets).cast<float>();
+  MatrixF result(axes_.rank(), targets.size());
+  MatrixD rest = rows.cross<double>(targets);
+  const MatrixD of_large = product(true, false, basis_.leftCols(large), rest);
+  result.topRows(large) = of_large.cast<float>();
+  const MatrixD back = axes_.values().head(large).cwiseSqrt().asDiagonal() * of_large;
+  gemm(false, false, -1.0, axes_.vectors().leftCols(large), back, 1.0, rest);
+  gemm(true, false, 1.0F, single_basis_.rightCols(small_), MatrixF(rest.cast<float>()), 0.0F,
+       result.bottomRows(small_));
   return result;
 }
 
@@ -76,16 +87,17 @@ HeldOutRows::Path<Scalar> HeldOutRows::path_of(const MatrixD& w) const {
 }
 
 template <class Scalar>
-Variation HeldOutRows::by_path(const Path<Scalar>& path, const MatrixD& fit) const {
-  const MatrixD squares = fit.cwiseAbs2();
-  const MatrixD shrinkages = axes_.values().asDiagonal() * inverses_;
-  const MatrixD fitted = product(true, false, shrinkages.cwiseAbs2(), squares);
-  const Eigen::RowVectorXd all = squares.colwise().sum();
-  return {path.form(fit).cwiseMax(0.0), path.rounding.asDiagonal() * (fitted * all.asDiagonal()).cwiseSqrt()};
+Variation HeldOutRows::by_path(const Path<Scalar>& path, const Matrix<Scalar>& fit) const {
+  const Matrix<Scalar> squares = fit.cwiseAbs2();
+  const Matrix<Scalar> fitted =
+      product(true, false, Matrix<Scalar>(beside_largest<Scalar>().cwiseAbs2()), squares);
+  const Matrix<Scalar> both = (fitted * squares.colwise().sum().asDiagonal()).cwiseSqrt();
+  return {path.form(fit).cwiseMax(0.0),
+          path.rounding.cwiseProduct(at_largest_).asDiagonal() * both.template cast<double>()};
 }
 
 template <>
-Variation HeldOutRows::variation<float>(const MatrixD& fit) const {
+Variation HeldOutRows::variation<float>(const MatrixF& fit) const {
   return by_path(*single_, fit);
 }
 
@@ -101,11 +113,9 @@ double HeldOutRows::products() const {
 
 /// W = Λ^-½ VᵀG̃V Λ^-½: half of it is multiplied, and mirrored.
 MatrixD HeldOutRows::turned_gram() const {
-  const Index rank = axes_.rank();
-  const MatrixD scaled = axes_.vectors() * axes_.values().cwiseSqrt().cwiseInverse().asDiagonal();
-  const MatrixD gv = centred_gram_times(test_, scaled);
-  MatrixD w(rank, rank);
-  linalg::gemm_lower(true, false, 1.0, scaled, gv, 0.0, w);
+  const MatrixD image = product(false, false, test_.gram(), basis_);
+  MatrixD w(axes_.rank(), axes_.rank());
+  linalg::gemm_lower(true, false, 1.0, basis_, image, 0.0, w);
   linalg::mirror_lower(w);
   return w;
 }
@@ -116,14 +126,13 @@ const HeldOutRows::Path<double>& HeldOutRows::whole() const {
 }
 
 Variation HeldOutRows::variation_by_alpha(const MatrixD& fit) const {
-  Variation variation{MatrixD(std::ssize(alphas_), fit.cols()),
-                      MatrixD::Zero(std::ssize(alphas_), fit.cols())};
-  const MatrixD scaled = axes_.values().cwiseSqrt().asDiagonal() * fit;
+  Variation variation{MatrixD(at_largest_.size(), fit.cols()), MatrixD::Zero(at_largest_.size(), fit.cols())};
+  const MatrixD gram = test_.gram();
   for (Index a = 0; a < variation.squares.rows(); ++a) {
-    const MatrixD weights =
-        product(false, false, axes_.vectors(), MatrixD(inverses_.col(a).asDiagonal() * scaled));
+    const VectorD shrinkage = at_largest_[a] * beside_largest_.col(a);
+    const MatrixD weights = product(false, false, basis_, MatrixD(shrinkage.asDiagonal() * fit));
     variation.squares.row(a) =
-        weights.cwiseProduct(centred_gram_times(test_, weights)).colwise().sum().cwiseMax(0.0);
+        weights.cwiseProduct(product(false, false, gram, weights)).colwise().sum().cwiseMax(0.0);
   }
   return variation;
 }

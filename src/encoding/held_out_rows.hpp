@@ -15,32 +15,33 @@ struct Variation {
 };
 
 /// Held-out rows in the axes of a fit, as far as targets do not matter: made once, used for any number of them.
+/// Targets are in units of responses there: Λ^-½VᵀC̃, which shrinkages λ/(λ+α) turn into what is fitted.
 /// Collective: no.
 class HeldOutRows {
  public:
   /// @param axes, test, alphas  outlive the object
   /// @param targets             how many will be scored: turning G into the axes pays where there are many
-  HeldOutRows(const RidgeAxes& axes, const Statistics& test, const std::vector<double>& alphas, Index targets,
-              Products products);
+  HeldOutRows(const RidgeAxes& axes, const CentredStatistics& test, const std::vector<double>& alphas,
+              Index targets, Products products);
 
-  const RidgeAxes& axes() const noexcept { return axes_; }
-  const Statistics& test() const noexcept { return test_; }
+  const CentredStatistics& test() const noexcept { return test_; }
   /// Whether products are in float32.
   bool single() const noexcept { return single_.has_value(); }
-  /// 1/(λ+α) [r, A]
-  const MatrixD& inverses() const noexcept { return inverses_; }
-  /// VᵀC [r, t] of some rows and targets, in the products' precision. It is divided by small √λ afterwards: so float32
-  /// rounds nothing that is large beside them.   From any thread.
+  /// λ/(λ+α) of the largest eigenvalue [A], and of all beside it [r, A].
+  const VectorD& at_largest() const noexcept { return at_largest_; }
   template <class Scalar>
-  MatrixD projected(const MatrixD& cross) const;
-  /// Σŷ² of these rows about their means, from Λ^-½ĉ [r, t]: what is fitted to, in units of responses.
+  const Matrix<Scalar>& beside_largest() const;
+  /// What the means of these rows and of the fit's differ by, in the axes [r]
+  const VectorD& offset() const noexcept { return offset_; }
+  /// Λ^-½VᵀC̃ [r, t] of some rows and targets. In float32 nothing is rounded that is large beside small directions.
   ///   From any thread.
   template <class Scalar>
-  Variation variation(const MatrixD& fit) const;
+  Matrix<Scalar> projected(const CentredStatistics& rows, Range targets) const;
+  /// Σŷ² of these rows about their means, from the fit's projected targets [r, t].   From any thread.
+  template <class Scalar>
+  Variation variation(const Matrix<Scalar>& fit) const;
   /// The same by a product with G for every alpha, which loses nothing.   From any thread.
   Variation variation_by_alpha(const MatrixD& fit) const;
-  /// Vᵀ(mean of these rows - mean of the fit's) [r]
-  const VectorD& offset() const noexcept { return offset_; }
   /// How many products of an r × r matrix with all targets the variation costs.
   double products() const;
 
@@ -55,18 +56,19 @@ class HeldOutRows {
   template <class Scalar>
   Path<Scalar> path_of(const MatrixD& w) const;
   template <class Scalar>
-  Variation by_path(const Path<Scalar>& path, const MatrixD& fit) const;
+  Variation by_path(const Path<Scalar>& path, const Matrix<Scalar>& fit) const;
   const Path<double>& whole() const;
 
   const RidgeAxes& axes_;
-  const Statistics& test_;
+  const CentredStatistics& test_;
   const std::vector<double>& alphas_;
   bool turned_;
-  MatrixD inverses_;
-  VectorD offset_;
+  MatrixD basis_;  ///< VΛ^-½ [p, r]
+  MatrixD beside_largest_;
+  VectorD at_largest_, offset_;
   std::optional<Path<float>> single_;
-  MatrixF single_vectors_;  ///< V
-  Index small_ = 0;         ///< directions, the last of V, that are projected in float32
+  MatrixF single_basis_, single_beside_largest_;
+  Index small_ = 0;  ///< directions, the last ones, that are projected in float32
   mutable std::once_flag once_;
   mutable std::optional<Path<double>> whole_;  ///< made when first needed
 };

@@ -37,19 +37,25 @@ std::vector<Range> neighbours_of(const VectorD& descending, double closeness) {
 
 template <class Scalar>
 PathForm<Scalar>::PathForm(const VectorD& values, const MatrixD& w, const std::vector<double>& alphas)
-    : shrinkages_(values.size(), std::ssize(alphas)), constant_weights_(std::ssize(alphas)) {
+    : shrinkages_(values.size(), std::ssize(alphas)), at_largest_(std::ssize(alphas)) {
   const Index rank = values.size();
+  far_weights_ = squares_ = cubes_ = Matrix<Scalar>(rank, shrinkages_.cols());
   if (rank == 0) return;
   const double largest = values[0];
   const bool beyond = *std::max_element(alphas.begin(), alphas.end()) > largest;
-  far_weights_ = MatrixD(rank, shrinkages_.cols());
   for (Index a = 0; a < shrinkages_.cols(); ++a) {
     const double alpha = alphas[static_cast<std::size_t>(a)];
-    const double at_largest = largest / (largest + alpha);
-    shrinkages_.col(a) = values.array() / (values.array() + alpha);
-    constant_weights_[a] = at_largest * at_largest;
-    far_weights_.col(a) = shrinkages_.col(a);
-    if (beyond) far_weights_.col(a).array() *= ((1 - values.array() / largest) * at_largest).square();
+    at_largest_[a] = largest / (largest + alpha);
+    const Eigen::ArrayXd s = values.array() / (values.array() + alpha);
+    const Eigen::ArrayXd beside_largest = s / at_largest_[a];
+    shrinkages_.col(a) = s;
+    squares_.col(a) = beside_largest.square().template cast<Scalar>();
+    cubes_.col(a) = (beside_largest.square() * s).template cast<Scalar>();
+    if (beyond) {
+      far_weights_.col(a) = ((1 - values.array() / largest).square() * s).template cast<Scalar>();
+    } else {
+      far_weights_.col(a) = (s / (at_largest_[a] * at_largest_[a])).template cast<Scalar>();
+    }
   }
 
   const auto neighbours = neighbours_of(values, closeness<Scalar>);
@@ -86,29 +92,31 @@ PathForm<Scalar>::PathForm(const VectorD& values, const MatrixD& w, const std::v
 }
 
 template <class Scalar>
-MatrixD PathForm<Scalar>::operator()(const MatrixD& a) const {
-  MatrixD q = MatrixD::Zero(shrinkages_.cols(), a.cols());
-  const Matrix<Scalar> rounded = a.template cast<Scalar>();
-  Matrix<Scalar> image(a.rows(), a.cols());
-  const auto z = [&]() -> MatrixD { return image.cwiseProduct(rounded).template cast<double>(); };
+MatrixD PathForm<Scalar>::operator()(const Matrix<Scalar>& a) const {
+  Matrix<Scalar> q = Matrix<Scalar>::Zero(shrinkages_.cols(), a.cols());
+  Matrix<Scalar> z(a.rows(), a.cols());
+  const auto add = [&](const Matrix<Scalar>& weights) {
+    z.array() *= a.array();
+    gemm(true, false, Scalar{1}, weights, z, Scalar{1}, q);
+  };
+  const auto add_bands = [&](Matrix<Scalar> Band::*of, const Matrix<Scalar>& weights) {
+    for (const Band& band : bands_) {
+      gemm(false, false, Scalar{1}, band.*of, a.middleRows(band.columns.begin, band.columns.size()),
+           Scalar{0}, z.middleRows(band.rows.begin, band.rows.size()));
+    }
+    add(weights);
+  };
+  add_bands(&Band::squares, squares_);
+  add_bands(&Band::cubes, cubes_);
   if (far_.size() > 0) {
-    gemm(false, false, Scalar{1}, far_, rounded, Scalar{0}, image);
-    gemm(true, false, 1.0, far_weights_, z(), 1.0, q);
+    gemm(false, false, Scalar{1}, far_, a, Scalar{0}, z);
+    add(far_weights_);
   }
   if (constant_.size() > 0) {
-    gemm(false, false, Scalar{1}, constant_, rounded, Scalar{0}, image);
-    q.noalias() += constant_weights_ * z().colwise().sum();
+    gemm(false, false, Scalar{1}, constant_, a, Scalar{0}, z);
+    q.rowwise() += z.cwiseProduct(a).colwise().sum();
   }
-  const auto add_bands = [&](Matrix<Scalar> Band::*of, const MatrixD& weights) {
-    for (const Band& band : bands_) {
-      gemm(false, false, Scalar{1}, band.*of, rounded.middleRows(band.columns.begin, band.columns.size()),
-           Scalar{0}, image.middleRows(band.rows.begin, band.rows.size()));
-    }
-    gemm(true, false, 1.0, weights, z(), 1.0, q);
-  };
-  add_bands(&Band::squares, shrinkages_.cwiseAbs2());
-  add_bands(&Band::cubes, shrinkages_.array().cube().matrix());
-  return q;
+  return at_largest_.cwiseAbs2().asDiagonal() * q.template cast<double>();
 }
 
 template <class Scalar>
@@ -126,7 +134,7 @@ VectorD PathForm<Scalar>::rounding(const MatrixD& w) const {
   for (Index i = 0; i < a.rows(); ++i) {
     for (Index v = 0; v < probes; ++v) a(i, v) = linalg::counter_normal(0, i, v);
   }
-  const MatrixD got = (*this)(a);
+  const MatrixD got = (*this)(a.cast<Scalar>());
   VectorD result = VectorD::Zero(got.rows());
   if (a.rows() == 0) return result;
   MatrixD shrunken(a.rows(), probes * got.rows());  // of all alphas, for one product

@@ -18,7 +18,7 @@ class PathForm {
   PathForm(const VectorD& values, const MatrixD& w, const std::vector<double>& alphas);
 
   /// q [A, t] of coordinates a [r, t].   From any thread.
-  MatrixD operator()(const MatrixD& a) const;
+  MatrixD operator()(const Matrix<Scalar>& a) const;
   /// How much of an alpha's q is rounding, and what neighbours' expansion leaves: about [A] · ‖a‖ · ‖s ∘ a‖, as some random
   /// coordinates show.
   /// @param w  that the form was made of
@@ -33,9 +33,11 @@ class PathForm {
     Matrix<Scalar> squares, cubes;  ///< [rows, columns] what counts with s², and with s³
   };
 
-  MatrixD shrinkages_, far_weights_;  ///< [r, A] s; what the far pairs' z counts
-  VectorD constant_weights_;          ///< [A] where alphas exceed λ_1: of the far pairs' s_i s_j at m
-  Matrix<Scalar> far_, constant_;     ///< [r, r], or nothing
+  MatrixD shrinkages_;  ///< [r, A] s
+  VectorD
+      at_largest_;  ///< [A] s of λ_1; what follows is beside its square, for that may be below all numbers in float32
+  Matrix<Scalar> far_weights_, squares_, cubes_;  ///< [r, A] what far pairs' z counts, s², s³
+  Matrix<Scalar> far_, constant_;  ///< [r, r], or nothing; the latter, where alphas exceed λ_1, counts 1
   std::vector<Band> bands_;
 };
 

@@ -133,7 +133,7 @@ double largest_residual(const Projection& rotated, const VectorD& values) {
 /// large ones; where none is small divide and conquer, which is faster, has it too.
 EigenPairs accurate_eigenpairs(MatrixD gram, double smallest_ratio) {
   const VectorD diagonal = gram.diagonal();
-  if (diagonal.minCoeff() > smallest_ratio * diagonal.maxCoeff()) return linalg::eigh(gram);
+  if (diagonal.minCoeff() > smallest_ratio * diagonal.maxCoeff()) return linalg::eigh(std::move(gram));
   return linalg::polish_eigenpairs(std::move(gram));
 }
 

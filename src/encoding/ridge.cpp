@@ -125,8 +125,7 @@ struct FoldSums {
       folds.clear();
       return;
     }
-    total = folds[0];
-    for (std::size_t f = 1; f < folds.size(); ++f) total += folds[f];
+    total = sum_of(folds);
   }
 
   std::vector<Statistics> folds;
@@ -209,9 +208,8 @@ class Solver {
     const bool single = single_ && x_.single_precision() && problem.y().single_precision();
     sums = FoldSums(sums_of_rows(problem, folds, {.gram = first, .single = single}));
     if (first) {
-      Statistics design = sums.total.of_targets({});
-      design.gram = criterion_.by_folds() ? sums.total.gram : std::move(sums.total.gram);
-      auto form = std::make_unique<PrimalForm>(x_, centre(std::move(design)), single, comm_);
+      auto form = std::make_unique<PrimalForm>(x_, sums.total, single, comm_);
+      if (!criterion_.by_folds()) sums.total.gram = {};
       if (single && !resolved_by_single(form->values(), problem.columns())) {
         if (comm_.root()) {
           log::info(
@@ -286,10 +284,9 @@ class Solver {
 
   HeldOut fold_scores(const Statistics& total, const Statistics& fold,
                       const linalg::EigenPairs& pairs) const {
-    return held_out(
-        RidgeAxes(centred_rest(total, fold, {}), pairs),
-        [&](Range targets) { return centred_rest(total, fold, targets); }, fold, options_.alphas,
-        form_->single_precision() ? Products::single : Products::whole);
+    const CentredStatistics rest(total, fold);
+    return held_out(RidgeAxes(rest, pairs), rest, fold, options_.alphas,
+                    form_->single_precision() ? Products::single : Products::whole);
   }
 
   /// Takes the folds' Gram matrices, which further blocks of targets need too.
@@ -299,7 +296,8 @@ class Solver {
     const Index at_once = side_by_side(columns, folds[0].targets(), static_cast<double>(cache_bytes_), comm_);
     decompose_each(
         std::ssize(folds), columns, at_once,
-        [&](Index i) { return centred_gram_of_rest(sums.total, folds[static_cast<std::size_t>(i)]); }, comm_,
+        [&](Index i) { return CentredStatistics(sums.total, folds[static_cast<std::size_t>(i)]).gram(); },
+        comm_,
         [&](Index, std::vector<linalg::EigenPairs> pairs) {
           for (auto& each : pairs) fold_pairs_.push_back(std::move(each));
         });

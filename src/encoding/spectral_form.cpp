@@ -66,12 +66,13 @@ VectorD gather_targets(const VectorD& owned, const RidgeProblem& problem) {
 
 PrimalForm::PrimalForm(const BlockSource& x, const CentredStatistics& statistics, bool single,
                        const parallel::Communicator& comm)
-    : x_(x), single_(single), columns_(statistics.gram.rows()) {
-  require_finite(statistics.gram.allFinite(), comm);
-  const auto pairs = linalg::eigh(statistics.gram, comm);
-  const Index rank = numerical_rank(pairs.values, statistics.rows, columns_);
+    : x_(x), single_(single), columns_(statistics.columns()) {
+  MatrixD gram = statistics.gram();
+  require_finite(gram.allFinite(), comm);
+  const auto pairs = linalg::eigh(std::move(gram), comm);
+  const Index rank = numerical_rank(pairs.values, statistics.rows(), columns_);
   values_ = pairs.values.tail(rank);
-  mean_x_ = statistics.mean_x;
+  mean_x_ = statistics.mean_x();
   basis_ = pairs.vectors.rightCols(rank) * values_.cwiseSqrt().cwiseInverse().asDiagonal();
   if (single_) basis_single_ = basis_.cast<float>();
 }
@@ -94,14 +95,14 @@ MatrixD PrimalForm::weights(const RidgeProblem&, const MatrixD& projection, cons
   return result;
 }
 
-ProjectedTargets PrimalForm::project(const Statistics& statistics) const {
+ProjectedTargets PrimalForm::project(const CentredStatistics& statistics) const {
   const Index targets = statistics.targets();
   ProjectedTargets all{MatrixD(rank(), targets), VectorD(targets), VectorD(targets)};
   for_each_tile(targets, [&](Range some) {
-    const CentredStatistics centred = centre(statistics.of_targets(some));
-    gemm(true, false, 1.0, basis_, centred.cross, 0.0, all.projection.middleCols(some.begin, some.size()));
-    all.mean_y.segment(some.begin, some.size()) = centred.mean_y;
-    all.squares_y.segment(some.begin, some.size()) = centred.squares_y;
+    gemm(true, false, 1.0, basis_, statistics.cross<double>(some), 0.0,
+         all.projection.middleCols(some.begin, some.size()));
+    all.mean_y.segment(some.begin, some.size()) = statistics.mean_y(some);
+    all.squares_y.segment(some.begin, some.size()) = statistics.squares_y(some);
   });
   return all;
 }

@@ -45,8 +45,9 @@ struct ProjectedTargets {
 
 class PrimalForm final : public SpectralForm {
  public:
-  /// @param x       kept by reference: left vectors are made from its blocks
-  /// @param single  the statistics came from float32 products
+  /// @param x           kept by reference: left vectors are made from its blocks
+  /// @param statistics  of x's rows, with their Gram matrix
+  /// @param single      the statistics came from float32 products
   /// Collective: over comm (the eigendecomposition).
   PrimalForm(const BlockSource& x, const CentredStatistics& statistics, bool single,
              const parallel::Communicator& comm);
@@ -57,8 +58,8 @@ class PrimalForm final : public SpectralForm {
   bool single_precision() const override { return single_; }
   MatrixD weights(const RidgeProblem& problem, const MatrixD& projection,
                   const VectorD& alpha) const override;
-  /// @param statistics  of the same rows, without the Gram matrix or with it    Collective: no.
-  ProjectedTargets project(const Statistics& statistics) const;
+  /// @param statistics  of the same rows; without the Gram matrix will do    Collective: no.
+  ProjectedTargets project(const CentredStatistics& statistics) const;
 
  private:
   const BlockSource& x_;

@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <utility>
+
 #include "cinecortex/core/error.hpp"
 #include "columns.hpp"
 
@@ -19,96 +24,123 @@ void require_alike(const Statistics& a, const Statistics& b) {
                   a.columns(), a.targets(), b.columns(), b.targets()));
 }
 
+/// Σ part.*of, row by row, so that no part is read twice and the sum is written once.
+MatrixD sum_of(std::span<const Statistics> parts, MatrixD Statistics::*of) {
+  MatrixD sum((parts[0].*of).rows(), (parts[0].*of).cols());
+  for_each_strip(sum.cols(), [&](Range some) {
+    for (Index i = 0; i < sum.rows(); ++i) {
+      auto row = sum.row(i).segment(some.begin, some.size());
+      row = (parts[0].*of).row(i).segment(some.begin, some.size());
+      for (const Statistics& part : parts.subspan(1))
+        row += (part.*of).row(i).segment(some.begin, some.size());
+    }
+  });
+  return sum;
+}
+
 }  // namespace
 
-Statistics& Statistics::operator+=(const Statistics& other) {
-  require_alike(*this, other);
-  rows += other.rows;
-  sum_x += other.sum_x;
-  sum_y += other.sum_y;
-  squares_y += other.squares_y;
-  gram += other.gram;
-  for_each_strip(targets(), [&](Range some) {
-    cross.middleCols(some.begin, some.size()) += other.cross.middleCols(some.begin, some.size());
-  });
-  return *this;
+Statistics sum_of(std::span<const Statistics> parts) {
+  const Statistics& first = parts[0];
+  Statistics sum{.rows = first.rows,
+                 .shift_x = first.shift_x,
+                 .shift_y = first.shift_y,
+                 .sum_x = first.sum_x,
+                 .sum_y = first.sum_y,
+                 .squares_y = first.squares_y};
+  for (const Statistics& part : parts.subspan(1)) {
+    require_alike(sum, part);
+    sum.rows += part.rows;
+    sum.sum_x += part.sum_x;
+    sum.sum_y += part.sum_y;
+    sum.squares_y += part.squares_y;
+  }
+  sum.gram = sum_of(parts, &Statistics::gram);
+  sum.cross = sum_of(parts, &Statistics::cross);
+  return sum;
 }
 
-Statistics& Statistics::operator-=(const Statistics& other) {
-  require_alike(*this, other);
-  rows -= other.rows;
-  sum_x -= other.sum_x;
-  sum_y -= other.sum_y;
-  squares_y -= other.squares_y;
-  gram -= other.gram;
-  cross -= other.cross;
-  return *this;
+CentredStatistics::CentredStatistics(const Statistics& all)
+    : all_(&all), rest_x_(all.sum_x / static_cast<double>(all.rows)) {}
+
+CentredStatistics::CentredStatistics(const Statistics& all, const Statistics& part)
+    : all_(&all),
+      part_(&part),
+      rest_x_((all.sum_x - part.sum_x) / static_cast<double>(all.rows - part.rows)) {}
+
+CentredStatistics CentredStatistics::select(std::vector<Index> columns) const {
+  CentredStatistics some = *this;
+  some.rest_x_ = rest_x_(columns);
+  for (Index& column : columns) {
+    if (!columns_.empty()) column = columns_[static_cast<std::size_t>(column)];
+  }
+  some.columns_ = std::move(columns);
+  return some;
 }
 
-Statistics Statistics::select(std::span<const Index> columns) const {
-  return {.rows = rows,
-          .shift_x = shift_x(columns),
-          .shift_y = shift_y,
-          .sum_x = sum_x(columns),
-          .sum_y = sum_y,
-          .squares_y = squares_y,
-          .gram = gram(columns, columns),
-          .cross = cross(columns, Eigen::all)};
+Index CentredStatistics::rows() const noexcept {
+  return part_ ? all_->rows - part_->rows : all_->rows;
 }
 
-Statistics Statistics::of_targets(Range targets) const {
-  return {.rows = rows,
-          .shift_x = shift_x,
-          .shift_y = shift_y.segment(targets.begin, targets.size()),
-          .sum_x = sum_x,
-          .sum_y = sum_y.segment(targets.begin, targets.size()),
-          .squares_y = squares_y.segment(targets.begin, targets.size()),
-          .gram = {},
-          .cross = cross.middleCols(targets.begin, targets.size())};
+VectorD CentredStatistics::mean_x() const {
+  if (columns_.empty()) return all_->shift_x + rest_x_;
+  return all_->shift_x(columns_) + rest_x_;
 }
 
-CentredStatistics CentredStatistics::of_targets(Range targets) const {
-  return {.rows = rows,
-          .mean_x = mean_x,
-          .mean_y = mean_y.segment(targets.begin, targets.size()),
-          .squares_y = squares_y.segment(targets.begin, targets.size()),
-          .gram = {},
-          .cross = cross.middleCols(targets.begin, targets.size())};
+VectorD CentredStatistics::rest_y(Range targets) const {
+  VectorD sum = all_->sum_y.segment(targets.begin, targets.size());
+  if (part_) sum -= part_->sum_y.segment(targets.begin, targets.size());
+  return sum / static_cast<double>(rows());
 }
 
-CentredStatistics centred_rest(const Statistics& whole, const Statistics& part, Range targets) {
-  const Index begin = targets.begin, size = targets.size();
-  return centre({.rows = whole.rows - part.rows,
-                 .shift_x = whole.shift_x,
-                 .shift_y = whole.shift_y.segment(begin, size),
-                 .sum_x = whole.sum_x - part.sum_x,
-                 .sum_y = whole.sum_y.segment(begin, size) - part.sum_y.segment(begin, size),
-                 .squares_y = whole.squares_y.segment(begin, size) - part.squares_y.segment(begin, size),
-                 .gram = {},
-                 .cross = whole.cross.middleCols(begin, size) - part.cross.middleCols(begin, size)});
+VectorD CentredStatistics::mean_y(Range targets) const {
+  return all_->shift_y.segment(targets.begin, targets.size()) + rest_y(targets);
 }
 
-MatrixD centred_gram_of_rest(const Statistics& whole, const Statistics& part) {
-  CentredStatistics rest = centred_rest(whole, part, {});
-  rest.gram = whole.gram - part.gram;
-  const VectorD from_shift = rest.mean_x - whole.shift_x;
-  rest.gram.noalias() -= (static_cast<double>(rest.rows) * from_shift) * from_shift.transpose();
-  return std::move(rest.gram);
+VectorD CentredStatistics::squares_y(Range targets) const {
+  const auto n = static_cast<double>(rows());
+  VectorD squares = all_->squares_y.segment(targets.begin, targets.size());
+  const double rounding = n * std::numeric_limits<double>::epsilon();
+  const VectorD noise = rounding * squares;
+  if (part_) squares -= part_->squares_y.segment(targets.begin, targets.size());
+  squares -= n * rest_y(targets).cwiseAbs2();
+  return (squares.array() > noise.array()).select(squares, 0.0);
 }
 
-CentredStatistics centre(Statistics statistics) {
-  const auto n = static_cast<double>(statistics.rows);
-  const VectorD rest_x = statistics.sum_x / n;  // what the shift left of the mean
-  const VectorD rest_y = statistics.sum_y / n;
-  CentredStatistics centred{.rows = statistics.rows,
-                            .mean_x = statistics.shift_x + rest_x,
-                            .mean_y = statistics.shift_y + rest_y,
-                            .squares_y = (statistics.squares_y - n * rest_y.cwiseAbs2()).cwiseMax(0.0),
-                            .gram = std::move(statistics.gram),
-                            .cross = std::move(statistics.cross)};
-  if (centred.gram.size() > 0) centred.gram.noalias() -= (n * rest_x) * rest_x.transpose();
-  centred.cross.noalias() -= (n * rest_x) * rest_y.transpose();
-  return centred;
+MatrixD CentredStatistics::gram() const {
+  MatrixD gram(columns(), columns());
+  if (columns_.empty()) {
+    gram = all_->gram;
+    if (part_) gram -= part_->gram;
+  } else {
+    gram = all_->gram(columns_, columns_);
+    if (part_) gram -= part_->gram(columns_, columns_);
+  }
+  gram.noalias() -= (static_cast<double>(rows()) * rest_x_) * rest_x_.transpose();
+  return gram;
 }
+
+template <class Scalar>
+Matrix<Scalar> CentredStatistics::cross(Range targets) const {
+  Matrix<Scalar> result(columns(), targets.size());
+  const VectorD rest = rest_y(targets);
+  for (Index j = 0; j < columns(); ++j) {
+    const Index column = columns_.empty() ? j : columns_[static_cast<std::size_t>(j)];
+    const double of_mean = static_cast<double>(rows()) * rest_x_[j];
+    const double* from = &all_->cross(column, targets.begin);
+    Scalar* to = result.row(j).data();
+    if (part_) {
+      const double* less = &part_->cross(column, targets.begin);
+      for (Index v = 0; v < targets.size(); ++v)
+        to[v] = static_cast<Scalar>(from[v] - less[v] - of_mean * rest[v]);
+    } else {
+      for (Index v = 0; v < targets.size(); ++v) to[v] = static_cast<Scalar>(from[v] - of_mean * rest[v]);
+    }
+  }
+  return result;
+}
+
+template MatrixF CentredStatistics::cross<float>(Range targets) const;
+template MatrixD CentredStatistics::cross<double>(Range targets) const;
 
 }  // namespace cinecortex::encoding

@@ -111,7 +111,7 @@ class Sweeper {
   MatrixD gram_of(const Task& task) {
     const auto all = assembled(task.point);
     if (all->groups[task.group].rows == 0 || curves_[task.point].left_out) return {};
-    return centred_gram_of_rest(all->total, all->groups[task.group]);
+    return CentredStatistics(all->total, all->groups[task.group]).gram();
   }
 
   /// Adds what the tasks' fits reach on their held-out groups to their points' curves.
@@ -132,12 +132,11 @@ class Sweeper {
     if (pairs.values.size() == 0) return {};
     const auto all = assembled(task.point);
     const Statistics& group = all->groups[task.group];
-    const RidgeAxes axes(centred_rest(all->total, group, {}), pairs);
+    const CentredStatistics rest(all->total, group);
+    const RidgeAxes axes(rest, pairs);
     const bool single = options_.only_resolved_by_single;
     if (single && !resolved_by_single(axes.values(), axes.columns())) return {};
-    return held_out(
-        axes, [&](Range targets) { return centred_rest(all->total, group, targets); }, group, options_.alphas,
-        single ? Products::single : Products::whole);
+    return held_out(axes, rest, group, options_.alphas, single ? Products::single : Products::whole);
   }
 
   void add(const Task& task, const std::optional<HeldOut>& result) {
@@ -179,8 +178,7 @@ class Sweeper {
       const auto group = static_cast<std::size_t>(i);
       all->groups[group] = groups_[group].assemble(points_[point].design, points_[point].components);
     });
-    all->total = all->groups.front();
-    for (std::size_t i = 1; i < groups_.size(); ++i) all->total += all->groups[i];
+    all->total = sum_of(all->groups);
     check_folds(*all, points_[point]);
     return all;
   }

@@ -79,7 +79,7 @@ class SubsetFitter {
     constexpr Index at_once = 1;
     decompose_each(
         std::ssize(folds_) + 1, std::ssize(columns_), at_once,
-        [&](Index task) { return training(static_cast<std::size_t>(task)).gram; }, comm_,
+        [&](Index task) { return training(static_cast<std::size_t>(task)).gram(); }, comm_,
         [&](Index first, std::vector<linalg::EigenPairs> pairs) {
           parallel::agree(comm_, [&] {
             for (std::size_t i = 0; i < pairs.size(); ++i)
@@ -91,18 +91,16 @@ class SubsetFitter {
 
  private:
   CentredStatistics training(std::size_t task) const {
-    Statistics train = total_.select(columns_);
-    if (task < folds_.size()) train -= folds_[task].select(columns_);
-    return centre(std::move(train));
+    const CentredStatistics all =
+        task < folds_.size() ? CentredStatistics(total_, folds_[task]) : CentredStatistics(total_);
+    return all.select(columns_);
   }
 
   void evaluate(std::size_t task, const linalg::EigenPairs& pairs) {
     const bool final = task == folds_.size();
-    const Statistics test = (final ? held_out_ : folds_[task]).select(columns_);
     const CentredStatistics train = training(task);
-    HeldOut result = encoding::held_out(
-        RidgeAxes(train, pairs), [&](Range targets) { return train.of_targets(targets); }, test,
-        options_.alphas);
+    const CentredStatistics test = CentredStatistics(final ? held_out_ : folds_[task]).select(columns_);
+    HeldOut result = encoding::held_out(RidgeAxes(train, pairs), train, test, options_.alphas);
     if (final) {
       final_ = std::move(result);
     } else if (curve_.size() == 0) {
@@ -208,8 +206,7 @@ VariancePartition partition_variance(std::vector<Statistics> folds, Statistics h
   parallel::agree(comm, [&] {
     check(folds, held_out, spaces);
     std::erase_if(folds, [](const Statistics& fold) { return fold.rows == 0; });
-    total = folds.front();
-    for (const auto& fold : std::span(folds).subspan(1)) total += fold;
+    total = sum_of(folds);
     for (const auto& fold : folds) {
       if (total.rows - fold.rows < 2) {
         throw InputError(

@@ -9,6 +9,7 @@
 #include <memory>
 #include <sstream>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cinecortex/core/error.hpp"
@@ -230,7 +231,7 @@ double eigh_operations(Index n) {
   return 14.0 / 3 * std::pow(static_cast<double>(n), 3);
 }
 
-EigenPairs eigh(const ConstViewD& symmetric) {
+EigenPairs eigh(MatrixD symmetric) {
   if (symmetric.rows() != symmetric.cols()) {
     throw Error(fmt::format("internal: eigh of a [{}, {}] matrix", symmetric.rows(), symmetric.cols()));
   }
@@ -243,7 +244,7 @@ EigenPairs eigh(const ConstViewD& symmetric) {
       on_device && size > 0) {
     return on_device->eigh(symmetric);
   }
-  EigenPairs pairs{VectorD(size), symmetric};
+  EigenPairs pairs{VectorD(size), std::move(symmetric)};
   if (size == 0) return pairs;
   const int n = blas_size(size);
   const int lwork = blas_size(1 + 6 * size + 2 * size * size);

@@ -174,10 +174,10 @@ EigenPairs eigh_scalapack(const ConstViewD& symmetric, const parallel::Communica
   return pairs;
 }
 
-EigenPairs eigh_on_root(const ConstViewD& symmetric, const parallel::Communicator& comm) {
+EigenPairs eigh_on_root(MatrixD symmetric, const parallel::Communicator& comm) {
   const Index n = symmetric.rows();
   auto pairs = parallel::agree(comm, [&] {
-    return comm.root() ? eigh(symmetric) : EigenPairs{VectorD(n), MatrixD(n, n)};
+    return comm.root() ? eigh(std::move(symmetric)) : EigenPairs{VectorD(n), MatrixD(n, n)};
   });
   comm.broadcast(std::span(pairs.values.data(), static_cast<std::size_t>(n)));
   comm.broadcast(std::span(pairs.vectors.data(), static_cast<std::size_t>(pairs.vectors.size())));
@@ -186,9 +186,9 @@ EigenPairs eigh_on_root(const ConstViewD& symmetric, const parallel::Communicato
 
 }  // namespace
 
-EigenPairs eigh(const ConstViewD& symmetric, const parallel::Communicator& comm, Index scalapack_from) {
+EigenPairs eigh(MatrixD symmetric, const parallel::Communicator& comm, Index scalapack_from) {
   const Index n = symmetric.rows();
-  if (n == 0 || n < scalapack_from) return eigh_on_root(symmetric, comm);
+  if (n == 0 || n < scalapack_from) return eigh_on_root(std::move(symmetric), comm);
   parallel::agree(comm, [&] {
     if (symmetric.cols() != n) {
       throw Error(fmt::format("internal: eigh of a [{}, {}] matrix", n, symmetric.cols()));

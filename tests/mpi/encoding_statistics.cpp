@@ -369,40 +369,49 @@ MatrixD graded(Index rows, Index columns, std::uint64_t seed) {
   return x;
 }
 
-TEST(Statistics, AddSubtractAndSelectEqualDirectSums) {
-  const MatrixD x = random_rows(30, 5, 1), y = random_rows(30, 3, 2);
-  auto whole = statistics_of(x, y, 0.25);
-  const auto part = statistics_of(x.topRows(12), y.topRows(12), 0.25);
-  whole -= part;
-  const std::vector<Index> columns{3, 0};
-  const auto got = centre(whole.select(columns));
-  const MatrixD rest = x.bottomRows(18)(Eigen::all, columns), rest_y = y.bottomRows(18);
-  const MatrixD cx = rest.rowwise() - rest.colwise().mean(), cy = rest_y.rowwise() - rest_y.colwise().mean();
-  EXPECT_EQ(got.rows, 18);
-  EXPECT_LT(relative(got.gram, cx.transpose() * cx), 1e-13);
-  EXPECT_LT(relative(got.cross, cx.transpose() * cy), 1e-13);
-  EXPECT_LT(relative(got.squares_y, cy.colwise().squaredNorm().transpose()), 1e-13);
-  EXPECT_THROW(whole += statistics_of(x, y, 0.5), Error);
+void expect_centred(const CentredStatistics& got, Range targets, const MatrixD& x, const MatrixD& y) {
+  const MatrixD cx = x.rowwise() - x.colwise().mean(), cy = y.rowwise() - y.colwise().mean();
+  EXPECT_EQ(got.rows(), x.rows());
+  EXPECT_EQ(got.columns(), x.cols());
+  EXPECT_LT(relative(got.mean_x(), x.colwise().mean().transpose()), 1e-13);
+  EXPECT_LT(relative(got.mean_y(targets), y.colwise().mean().transpose()), 1e-13);
+  EXPECT_LT(relative(got.squares_y(targets), cy.colwise().squaredNorm().transpose()), 1e-13);
+  EXPECT_LT(relative(got.gram(), cx.transpose() * cx), 1e-13);
+  EXPECT_LT(relative(got.cross<double>(targets), cx.transpose() * cy), 1e-13);
+  EXPECT_LT(relative(got.cross<float>(targets).cast<double>(), cx.transpose() * cy), 1e-7);
+}
 
-  const auto all = statistics_of(x, y, 0.25);
-  const MatrixD x_rest = x.bottomRows(18), y_rest = y.bottomRows(18).middleCols(1, 2);
-  const auto wanted = centre(statistics_of(x_rest, y_rest, -1.0));
-  const auto directly = centred_rest(all, part, {1, 3});
-  EXPECT_EQ(directly.rows, 18);
-  EXPECT_LT(relative(directly.mean_x, wanted.mean_x), 1e-13);
-  EXPECT_LT(relative(directly.mean_y, wanted.mean_y), 1e-13);
-  EXPECT_LT(relative(directly.squares_y, wanted.squares_y), 1e-13);
-  EXPECT_LT(relative(directly.cross, wanted.cross), 1e-13);
-  EXPECT_LT(relative(centred_gram_of_rest(all, part), wanted.gram), 1e-13);
+TEST(Statistics, OfSomeRowsAndColumnsEqualDirectSums) {
+  const MatrixD x = random_rows(30, 5, 1), y = random_rows(30, 3, 2);
+  const std::vector<Statistics> parts{statistics_of(x.topRows(12), y.topRows(12), 0.25),
+                                      statistics_of(x.bottomRows(18), y.bottomRows(18), 0.25)};
+  const Statistics all = sum_of(parts);
+  const Range some{1, 3};
+  expect_centred(all, some, x, y.middleCols(1, 2));
+  const MatrixD rest = x.bottomRows(18), rest_y = y.bottomRows(18).middleCols(1, 2);
+  const CentredStatistics without(all, parts[0]);
+  expect_centred(without, some, rest, rest_y);
+  const std::vector<Index> first{3, 0, 4}, second{2, 0};
+  expect_centred(without.select(first), some, rest(Eigen::all, first), rest_y);
+  expect_centred(without.select(first).select(second), some, rest(Eigen::all, std::vector<Index>{4, 3}),
+                 rest_y);
+  const std::vector<Statistics> unlike{parts[0], statistics_of(x, y, 0.5)};
+  EXPECT_THROW(sum_of(unlike), Error);
+}
+
+TEST(Statistics, ConstantTargetsHaveNoSquares) {
+  const MatrixD x = random_rows(40, 2, 3), y = MatrixD::Constant(40, 2, 1.0 / 3);
+  const Statistics all = statistics_of(x, y, 0.7), part = statistics_of(x.topRows(9), y.topRows(9), 0.7);
+  EXPECT_EQ(CentredStatistics(all).squares_y({0, 2}), VectorD::Zero(2));
+  EXPECT_EQ(CentredStatistics(all, part).squares_y({0, 2}), VectorD::Zero(2));
 }
 
 /// Scores of fits on x, y for the held-out rows of `test`, from statistics.
 HeldOut scores_from_statistics(const MatrixD& x, const MatrixD& y, const Statistics& test,
                                const std::vector<double>& alphas, Products products = Products::whole) {
-  const auto train = centre(statistics_of(x, y, 0.25));
-  return held_out(
-      RidgeAxes(train, linalg::eigh(train.gram)), [&](Range some) { return train.of_targets(some); }, test,
-      alphas, products);
+  const Statistics fitted = statistics_of(x, y, 0.25);
+  const CentredStatistics fit = fitted;
+  return held_out(RidgeAxes(fit, linalg::eigh(fit.gram())), fit, test, alphas, products);
 }
 
 /// Ridge predictions of new rows from the normal equations of centred rows.
@@ -457,18 +466,20 @@ TEST(HeldOut, LargeDirectionsAreNotRoundedIntoSmallOnes) {
   MatrixD x = random_rows(300, columns, 8);
   x.col(0) *= 1000;
   const MatrixD y = x * random_rows(columns, targets, 9);
-  const auto fit = centre(statistics_of(x, y, 0.0));
-  const RidgeAxes axes(fit, linalg::eigh(fit.gram));
-  const Statistics test = statistics_of(x.topRows(80), y.topRows(80), 0.0);
+  const Statistics fitted = statistics_of(x, y, 0.0);
+  const CentredStatistics fit = fitted;
+  const RidgeAxes axes(fit, linalg::eigh(fit.gram()));
+  const Statistics some = statistics_of(x.topRows(80), y.topRows(80), 0.0);
+  const CentredStatistics test = some;
   const std::vector<double> alphas{1.0};
   const HeldOutRows rows(axes, test, alphas, targets, Products::single);
   ASSERT_TRUE(rows.single());
-  const MatrixD expected = axes.vectors().transpose() * fit.cross;
-  const MatrixD got = rows.projected<float>(fit.cross);
+  const Range all{0, targets};
+  const MatrixD expected = axes.values().cwiseSqrt().cwiseInverse().asDiagonal() *
+                           (axes.vectors().transpose() * fit.cross<double>(all));
   // Of each direction beside the small ones together, as the fit sees them.
-  const auto sizes = axes.values().cwiseSqrt().cwiseInverse().asDiagonal();
-  const VectorD lengths = (sizes * expected).topRows(columns - 1).colwise().norm();
-  const MatrixD wrong = sizes * (got - expected);
+  const VectorD lengths = expected.bottomRows(columns - 1).colwise().norm();
+  const MatrixD wrong = (rows.projected<float>(fit, all).cast<double>() - expected).bottomRows(columns - 1);
   for (Index v = 0; v < targets; ++v) EXPECT_LT(wrong.col(v).cwiseAbs().maxCoeff(), 3e-7 * lengths[v]) << v;
 }
 
@@ -486,19 +497,36 @@ TEST(HeldOut, IsAsExactWhereOnlySmallDirectionsCount) {
   leading << VectorD::Ones(200), x.topLeftCorner(200, 30);
   const MatrixD followed = leading * leading.householderQr().solve(y.topRows(200));
   y.topRows(200) -= followed;
-  const auto fit = centre(statistics_of(x.topRows(200), y.topRows(200), 0.0));
-  const RidgeAxes axes(fit, linalg::eigh(fit.gram));
-  const std::vector<double> alphas{1e-6, 1e-2, 1.0, 0.9 * axes.values()[0]};
   const auto scores_of = [&](Index count, Products products) {
+    const Statistics fitted = statistics_of(x.topRows(200), y.topRows(200).leftCols(count), 0.0);
+    const CentredStatistics fit = fitted;
+    const RidgeAxes axes(fit, linalg::eigh(fit.gram()));
     const Statistics some = statistics_of(x.bottomRows(80), y.bottomRows(80).leftCols(count), 0.0);
-    return held_out(
-        axes, [&](Range tile) { return fit.of_targets(tile); }, some, alphas, products);
+    return held_out(axes, fit, some, {1e-6, 1e-2, 1.0, 0.9 * axes.values()[0]}, products);
   };
   const HeldOut by_alpha = scores_of(9, Products::whole);  // too few for the path
   for (const auto& [products, tolerance] : {std::pair{Products::whole, 1e-8}, {Products::single, 1e-6}}) {
     const HeldOut got = scores_of(targets, products);
     EXPECT_LT((got.r.leftCols(9) - by_alpha.r).cwiseAbs().maxCoeff(), tolerance);
     EXPECT_LT((got.r2.leftCols(9) - by_alpha.r2).cwiseAbs().maxCoeff(), tolerance);
+  }
+}
+
+TEST(HeldOut, DoesNotDependOnTheUnitsOfResponses) {
+  const Index columns = 20, targets = 90;
+  const MatrixD x = random_rows(200, columns, 21);
+  const MatrixD y = x * random_rows(columns, targets, 22) + random_rows(200, targets, 23);
+  const auto scores_in = [&](double unit) {
+    const MatrixD in_unit = unit * y;
+    const Statistics fitted = statistics_of(x.topRows(150), in_unit.topRows(150), 0.0);
+    const Statistics some = statistics_of(x.bottomRows(50), in_unit.bottomRows(50), 0.0);
+    const CentredStatistics fit = fitted;
+    return held_out(RidgeAxes(fit, linalg::eigh(fit.gram())), fit, some, {1.0, 100.0}, Products::single);
+  };
+  const HeldOut expected = scores_in(1.0);
+  for (const double unit : {1e-30, 1e-13, 1e13, 1e30}) {
+    EXPECT_LT((scores_in(unit).r - expected.r).cwiseAbs().maxCoeff(), 1e-6) << unit;
+    EXPECT_LT((scores_in(unit).r2 - expected.r2).cwiseAbs().maxCoeff(), 1e-6) << unit;
   }
 }
 

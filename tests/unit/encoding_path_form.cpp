@@ -36,7 +36,7 @@ template <class Scalar>
 double largest_error(const VectorD& values, const MatrixD& w, const std::vector<double>& alphas,
                      const MatrixD& a) {
   const PathForm<Scalar> form(values, w, alphas);
-  const MatrixD got = form(a);
+  const MatrixD got = form(a.cast<Scalar>());
   double largest = 0;
   for (std::size_t k = 0; k < alphas.size(); ++k) {
     const VectorD shrinkage = values.array() / (values.array() + alphas[k]);
@@ -109,7 +109,7 @@ TEST(PathForm, RoundingIsWhatItSays) {
       const MatrixD shrunken = shrinkage.asDiagonal() * a;
       const Eigen::RowVectorXd sizes = a.colwise().norm().cwiseProduct(shrunken.colwise().norm());
       const Eigen::RowVectorXd expected = shrunken.cwiseProduct(w * shrunken).colwise().sum();
-      const double seen = (form(a) - expected).cwiseQuotient(sizes).norm() / 10;
+      const double seen = (form(a.cast<float>()) - expected).cwiseQuotient(sizes).norm() / 10;
       EXPECT_LT(seen, 3 * rounding) << name << " " << alpha;
       EXPECT_GT(3 * seen, rounding) << name << " " << alpha;
     }

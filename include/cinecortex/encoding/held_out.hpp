@@ -1,5 +1,4 @@
 #pragma once
-#include <functional>
 #include <vector>
 
 #include "cinecortex/encoding/statistics.hpp"
@@ -13,7 +12,7 @@ namespace cinecortex::encoding {
 /// Source: mathematics §2.   Collective: no.
 class RidgeAxes {
  public:
-  /// @param fit    the fitted rows: how many, and mean_x    @param pairs  of their G̃ [p, p]
+  /// @param fit    the fitted rows    @param pairs  of their G̃ [p, p]
   RidgeAxes(const CentredStatistics& fit, const linalg::EigenPairs& pairs);
 
   Index columns() const noexcept { return vectors_.rows(); }    ///< p
@@ -30,8 +29,8 @@ class RidgeAxes {
 /// How well ridge fits predict rows that they have not seen: everything from those rows' statistics.
 /// With β of an alpha: Σŷ² = βᵀGβ, Σŷy = βᵀC about the held-out means. Source: mathematics §4.
 struct HeldOut {
-  MatrixD r;         ///< [A, t] Pearson r; 0 where truth or prediction is constant
-  MatrixD r2;        ///< [A, t] 1 - SSE/‖y - mean(y)‖², predictions with the fit's intercept
+  MatrixD r;        ///< [A, t] Pearson r; 0 where truth or prediction is constant
+  MatrixD r2;       ///< [A, t] 1 - SSE/‖y - mean(y)‖², predictions with the fit's intercept
   double products;  ///< of an r × r matrix with all targets, that Σŷ² of all alphas took
 };
 
@@ -41,16 +40,13 @@ struct HeldOut {
 ///   do are multiplied in float64.
 enum class Products { whole, single };
 
-/// The sums that some targets were fitted on, centred; the Gram matrix is left out.
-using TrainOf = std::function<CentredStatistics(Range targets)>;
-
 /// Targets are taken some hundred at a time, by several threads, so that the work happens in the caches and what it
 /// takes is small beside the statistics.
-/// @param train   called from several threads at once
-/// @param test    statistics of the held-out rows, same columns and targets (any shifts)
+/// @param fit     statistics of the fitted rows
+/// @param test    of the held-out rows, same columns and targets (any shifts)
 /// @param alphas  in any order, not negative
 /// Collective: no.
-HeldOut held_out(const RidgeAxes& axes, const TrainOf& train, const Statistics& test,
+HeldOut held_out(const RidgeAxes& axes, const CentredStatistics& fit, const CentredStatistics& test,
                  const std::vector<double>& alphas, Products products = Products::whole);
 
 }  // namespace cinecortex::encoding

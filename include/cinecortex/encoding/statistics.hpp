@@ -1,5 +1,6 @@
 #pragma once
 #include <span>
+#include <vector>
 
 #include "cinecortex/core/types.hpp"
 
@@ -7,7 +8,6 @@ namespace cinecortex::encoding {
 
 /// The sums over rows that a regression needs: after them no row is read again. All sums are about a shift, a
 /// first estimate of the means, so that means far from zero cost no digits.
-/// Sums over disjoint rows with the same shifts add up, and can be taken away again (folds, missing runs).
 /// Source: mathematics §1.   Collective: no, all of it.
 struct Statistics {
   Index rows = 0;     ///< n
@@ -21,36 +21,41 @@ struct Statistics {
 
   Index columns() const noexcept { return sum_x.size(); }  ///< p
   Index targets() const noexcept { return sum_y.size(); }  ///< t
+};
 
-  /// @throws Error if shapes or shifts differ.
-  Statistics& operator+=(const Statistics& other);
-  Statistics& operator-=(const Statistics& other);
+/// Those of all the parts' rows, by several threads.
+/// @throws Error if shapes or shifts differ.
+Statistics sum_of(std::span<const Statistics> parts);
+
+/// Sums of some rows and columns about the rows' own means: G̃ = XᵀX - n μ_x μ_xᵀ, C̃ = XᵀY - n μ_x μ_yᵀ. A view: they are
+/// made from statistics when they are asked for, of which nothing is copied, and which outlive it.
+class CentredStatistics {
+ public:
+  /// @pre there are rows
+  CentredStatistics(const Statistics& all);  // NOLINT(google-explicit-constructor): all rows are rows
+  /// The rows of `all` that are not among those of `part`.
+  /// @pre there are such rows; the shifts are the same
+  CentredStatistics(const Statistics& all, const Statistics& part);
   /// The same rows, only these columns of x, in this order.
-  Statistics select(std::span<const Index> columns) const;
-  /// The same rows, only these targets, and no Gram matrix.
-  Statistics of_targets(Range targets) const;
+  CentredStatistics select(std::vector<Index> columns) const;
+
+  Index rows() const noexcept;                                ///< n
+  Index columns() const noexcept { return rest_x_.size(); }   ///< p
+  Index targets() const noexcept { return all_->targets(); }  ///< t
+  VectorD mean_x() const;                                     ///< [p]
+  VectorD mean_y(Range targets) const;
+  /// ‖ỹ‖²; 0 where it is what rounding leaves of the squares about the shift.
+  VectorD squares_y(Range targets) const;
+  MatrixD gram() const;  ///< [p, p]
+  template <class Scalar>
+  Matrix<Scalar> cross(Range targets) const;  ///< [p, targets], subtracted in float64
+
+ private:
+  VectorD rest_y(Range targets) const;  ///< what the shift left of the mean
+  const Statistics* all_;
+  const Statistics* part_ = nullptr;
+  std::vector<Index> columns_;  ///< none: all of them
+  VectorD rest_x_;              ///< [p] what the shift left of the mean
 };
-
-/// Statistics about the rows' own means: G̃ = XᵀX - n μμᵀ, C̃ = XᵀY - n μ_x μ_yᵀ.
-struct CentredStatistics {
-  Index rows = 0;
-  VectorD mean_x;     ///< [p]
-  VectorD mean_y;     ///< [t]
-  VectorD squares_y;  ///< [t] ‖ỹ‖², not negative
-  MatrixD gram;       ///< [p, p]
-  MatrixD cross;      ///< [p, t]
-
-  /// The same rows, only these targets, and no Gram matrix.
-  CentredStatistics of_targets(Range targets) const;
-};
-
-/// @pre statistics.rows ≥ 1
-CentredStatistics centre(Statistics statistics);
-
-/// The rows of `whole` that are not among those of `part`, of some targets: centred, without the Gram matrix.
-/// @pre there are such rows; the shifts are the same
-CentredStatistics centred_rest(const Statistics& whole, const Statistics& part, Range targets);
-/// Their centred Gram matrix [p, p].
-MatrixD centred_gram_of_rest(const Statistics& whole, const Statistics& part);
 
 }  // namespace cinecortex::encoding

@@ -43,7 +43,7 @@ struct EigenPairs {
 /// All eigenpairs of a symmetric matrix (both triangles filled), by divide and conquer (LAPACK dsyevd).
 /// @pre    n < 32,767: LAPACK's workspace of 2 n² is counted in 32 bits; more throws Error
 /// @throws NumericalError if it holds NaN or infinity, or does not converge.
-EigenPairs eigh(const ConstViewD& symmetric);
+EigenPairs eigh(MatrixD symmetric);
 /// What it takes at most: 4/3 n³ to tridiagonal form, 4/3 n³ to divide and conquer, 2 n³ back.
 double eigh_operations(Index n);
 
