@@ -14,6 +14,7 @@
 
 #include "cinecortex/core/clock.hpp"
 #include "cinecortex/core/error.hpp"
+#include "cinecortex/core/interrupt.hpp"
 #include "cinecortex/core/log.hpp"
 #include "cinecortex/encoding/held_out.hpp"
 #include "cinecortex/parallel/agree.hpp"
@@ -28,11 +29,24 @@ namespace {
 /// What fits side by side may take.
 constexpr double most_bytes = 1 << 30;
 
-/// One point's statistics, by group and of all rows.
+/// One point's statistics, by group and of all rows. They serve points of fewer components, too.
 struct Assembled {
   std::vector<Statistics> groups;
   Statistics total;
 };
+
+bool same_delays(const SweepPoint& a, const SweepPoint& b) {
+  return a.design.delays() == b.design.delays() && a.design.edge() == b.design.edge();
+}
+
+/// The columns of a design of `more` components that one of fewer has.
+std::vector<Index> leading_columns(const SweepPoint& point, Index more) {
+  std::vector<Index> columns;
+  for (Index first = 0; first < point.design.columns(more); first += more) {
+    for (Index column = first; column < first + point.components; ++column) columns.push_back(column);
+  }
+  return columns;
+}
 
 /// One fit: a point with one group left out.
 struct Task {
@@ -51,56 +65,133 @@ class Sweeper {
  public:
   Sweeper(const std::vector<LaggedStatistics>& groups, const std::vector<SweepPoint>& points,
           const SweepOptions& options, const parallel::Communicator& comm)
-      : groups_(groups), points_(points), options_(options), comm_(comm), curves_(points.size()) {}
+      : groups_(groups),
+        points_(points),
+        options_(options),
+        comm_(comm),
+        curves_(points.size()),
+        served_by_(points.size()) {}
 
   std::vector<SweepScore> run(const std::function<void(Index)>& done) {
     std::vector<SweepScore> scores(points_.size());
     std::vector<Task> tasks;
-    for (const std::size_t point : largest_first()) {
+    for (const std::size_t point : order()) {
       for (std::size_t group = 0; group < groups_.size(); ++group) tasks.push_back({point, group});
     }
-    Index finished = 0;
     for (std::size_t begin = 0; begin < tasks.size();) {
-      const Index columns = points_[tasks[begin].point].columns();
-      const Index at_once = side_by_side(columns, groups_.front().targets(), most_bytes, comm_);
-      const std::size_t wave_size =
-          std::min(tasks.size() - begin, static_cast<std::size_t>(at_once * comm_.size()));
-      const auto wave = std::span(tasks).subspan(begin, wave_size);
-      run_wave(wave, columns, at_once);
-      begin += wave_size;
+      const auto [wave, at_once] = next_wave(std::span<const Task>(tasks).subspan(begin));
+      if (comm_.size() == 1) {
+        parallel::agree(comm_, [&] { run_alone(wave, at_once, done); });
+      } else {
+        run_together(wave, at_once, done);
+      }
+      begin += wave.size();
       for (const Task& task : wave) {
-        if (task.group + 1 < groups_.size()) continue;
-        scores[task.point] = score(task.point);
-        if (done) done(++finished);
+        if (task.group + 1 == groups_.size()) scores[task.point] = score(task.point);
       }
     }
     return scores;
   }
 
  private:
-  using Wave = std::span<const Task>;
+  struct Wave {
+    std::span<const Task> tasks;
+    Index at_once;  ///< of them, on a rank
+  };
+  struct Evaluated {
+    Index rows = 0;  ///< held out; 0 where there is no fit, for the group has none or the point is left out
+    std::optional<HeldOut> scores;  ///< nothing where the fit is not resolved
+  };
+  using Done = std::function<void(Index)>;
 
-  /// Large points first, so that the tasks of a wave are of nearly equal size.
-  std::vector<std::size_t> largest_first() const {
-    std::vector<std::size_t> order(points_.size());
-    std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+  /// Large points first, so that the fits of a wave are of nearly equal size. On one rank, which has no waves, points of the
+  /// same delays follow each other, for the statistics of the largest serve them all; unless these are too few
+  /// fits for its threads.
+  std::vector<std::size_t> order() {
+    std::vector<std::size_t> by_size(points_.size());
+    std::iota(by_size.begin(), by_size.end(), 0);
+    std::iota(served_by_.begin(), served_by_.end(), 0);
+    std::stable_sort(by_size.begin(), by_size.end(), [&](std::size_t a, std::size_t b) {
       return points_[a].columns() > points_[b].columns();
     });
+    std::vector<std::vector<std::size_t>> nests;  // of the same delays, the largest first
+    for (const std::size_t point : by_size) {
+      const auto nest = std::find_if(nests.begin(), nests.end(), [&](const auto& points) {
+        return same_delays(points_[points.front()], points_[point]);
+      });
+      if (nest != nests.end()) {
+        nest->push_back(point);
+      } else {
+        nests.push_back({point});
+      }
+    }
+    const std::size_t fits_of_a_nest = points_.size() * groups_.size() / nests.size();
+    if (comm_.size() > 1 || fits_of_a_nest < 4 * static_cast<std::size_t>(parallel::openmp_threads())) {
+      return by_size;
+    }
+    std::vector<std::size_t> order;
+    for (const auto& nest : nests) {
+      for (const std::size_t point : nest) {
+        order.push_back(point);
+        served_by_[point] = nest.front();
+      }
+    }
     return order;
   }
 
-  void run_wave(Wave wave, Index columns, Index at_once) {
-    const Stopwatch clock;
-    parallel::agree(comm_, [&] {
-      if (comm_.size() == 1) hold(wave, at_once);
+  Index at_once_of(const Task& task) const {
+    return side_by_side(points_[task.point].columns(), groups_.front().targets(), most_bytes, comm_);
+  }
+
+  /// Fits for which statistics are assembled together: what several ranks decompose at a time; on one rank all that the same
+  /// statistics serve and that run side by side in the same number.
+  Wave next_wave(std::span<const Task> tasks) const {
+    const Index at_once = at_once_of(tasks.front());
+    auto size = std::min(tasks.size(), static_cast<std::size_t>(at_once * comm_.size()));
+    while (comm_.size() == 1 && size < tasks.size() &&
+           served_by_[tasks[size].point] == served_by_[tasks.front().point] &&
+           at_once_of(tasks[size]) == at_once) {
+      ++size;
+    }
+    return {tasks.first(size), at_once};
+  }
+
+  /// Each thread decomposes a fit, evaluates it, and takes the next.
+  void run_alone(std::span<const Task> wave, Index at_once, const Done& done) {
+    hold(wave, at_once);
+    std::vector<std::optional<Evaluated>> results(wave.size());
+    std::size_t added = 0;
+    for_each_of(std::ssize(wave), at_once, [&](Index i) {
+      interrupt::check();
+      const Stopwatch clock;
+      const auto at = static_cast<std::size_t>(i);
+      Evaluated result = evaluate(wave[at], linalg::eigh(gram_of(wave[at])));
+      const std::lock_guard lock(mutex_);
+      curves_[wave[at].point].seconds += clock.seconds() / static_cast<double>(at_once);
+      results[at] = std::move(result);
+      // In the order of the folds, so that their sum does not depend on the threads.
+      for (; added < wave.size() && results[added]; ++added) {
+        add(wave[added], std::exchange(*results[added], {}), done);
+      }
     });
+  }
+
+  /// Ranks decompose different fits at the same time, then all evaluate each for their own targets.
+  void run_together(std::span<const Task> wave, Index at_once, const Done& done) {
+    const Stopwatch clock;
     decompose_each(
-        std::ssize(wave), columns, at_once,
+        std::ssize(wave), points_[wave.front().point].columns(), at_once,
         [&](Index i) { return gram_of(wave[static_cast<std::size_t>(i)]); }, comm_,
         [&](Index first, std::vector<linalg::EigenPairs> pairs) {
           parallel::agree(comm_, [&] {
-            evaluate(wave.subspan(static_cast<std::size_t>(first), pairs.size()), pairs, at_once);
+            const auto tasks = wave.subspan(static_cast<std::size_t>(first), pairs.size());
+            hold(tasks, at_once);
+            std::vector<Evaluated> results(tasks.size());
+            for_each_of(std::ssize(tasks), at_once, [&](Index i) {
+              const auto at = static_cast<std::size_t>(i);
+              results[at] = evaluate(tasks[at], pairs[at]);
+            });
+            for (std::size_t i = 0; i < tasks.size(); ++i) add(tasks[i], results[i], done);
           });
         });
     for (const Task& task : wave) {
@@ -110,64 +201,66 @@ class Sweeper {
 
   MatrixD gram_of(const Task& task) {
     const auto all = assembled(task.point);
-    if (all->groups[task.group].rows == 0 || curves_[task.point].left_out) return {};
-    return CentredStatistics(all->total, all->groups[task.group]).gram();
+    const Statistics& group = all->groups[task.group];
+    if (group.rows == 0 || is_left_out(task.point)) return {};
+    return of_point(task.point, {all->total, group}).gram();
   }
 
-  /// Adds what the tasks' fits reach on their held-out groups to their points' curves.
-  void evaluate(Wave tasks, const std::vector<linalg::EigenPairs>& pairs, Index at_once) {
-    hold(tasks, at_once);
-    std::vector<std::optional<HeldOut>> results(tasks.size());
-    for_each_of(std::ssize(tasks), at_once, [&](Index i) {
-      const auto at = static_cast<std::size_t>(i);
-      results[at] = held_out_of(tasks[at], pairs[at]);
-    });
-    for (std::size_t i = 0; i < tasks.size(); ++i) {
-      if (pairs[i].values.size() > 0) add(tasks[i], results[i]);
-    }
+  CentredStatistics of_point(std::size_t point, const CentredStatistics& assembled) const {
+    if (served_by_[point] == point) return assembled;
+    return assembled.select(leading_columns(points_[point], points_[served_by_[point]].components));
   }
 
-  /// Nothing where the fit is not resolved, or left out.
-  std::optional<HeldOut> held_out_of(const Task& task, const linalg::EigenPairs& pairs) {
+  Evaluated evaluate(const Task& task, const linalg::EigenPairs& pairs) {
     if (pairs.values.size() == 0) return {};
     const auto all = assembled(task.point);
     const Statistics& group = all->groups[task.group];
-    const CentredStatistics rest(all->total, group);
+    const CentredStatistics rest = of_point(task.point, {all->total, group});
     const RidgeAxes axes(rest, pairs);
     const bool single = options_.only_resolved_by_single;
-    if (single && !resolved_by_single(axes.values(), axes.columns())) return {};
-    return held_out(axes, rest, group, options_.alphas, single ? Products::single : Products::whole);
+    if (single && !resolved_by_single(axes.values(), axes.columns())) return {.rows = group.rows};
+    return {.rows = group.rows,
+            .scores = held_out(axes, rest, of_point(task.point, group), options_.alphas,
+                               single ? Products::single : Products::whole)};
   }
 
-  void add(const Task& task, const std::optional<HeldOut>& result) {
+  /// Adds what a fit reaches on its held-out group to its point's curves.
+  void add(const Task& task, const Evaluated& fit, const Done& done) {
     Curves& curves = curves_[task.point];
-    curves.left_out = curves.left_out || !result;
-    if (curves.left_out) return;
-    if (curves.folds == 0) {
-      curves.r = result->r;
-      curves.r2 = result->r2;
-    } else {
-      curves.r += result->r;
-      curves.r2 += result->r2;
+    if (fit.rows > 0 && !fit.scores) curves.left_out = true;
+    if (fit.scores && !curves.left_out) {
+      if (curves.folds == 0) {
+        curves.r = fit.scores->r;
+        curves.r2 = fit.scores->r2;
+      } else {
+        curves.r += fit.scores->r;
+        curves.r2 += fit.scores->r2;
+      }
+      curves.rows += fit.rows;
+      ++curves.folds;
     }
-    curves.rows += assembled(task.point)->groups[task.group].rows;
-    ++curves.folds;
+    if (task.group + 1 == groups_.size() && done) done(++finished_);
   }
 
   /// Keeps the statistics of the tasks' points, and no others.
-  void hold(Wave tasks, Index at_once) {
+  void hold(std::span<const Task> tasks, Index at_once) {
     std::set<std::size_t> wanted;
-    for (const Task& task : tasks) wanted.insert(task.point);
+    for (const Task& task : tasks) wanted.insert(served_by_[task.point]);
     std::erase_if(held_, [&](const auto& each) { return !wanted.contains(each.first); });
     for (const std::size_t point : wanted) {
       if (!held_.contains(point)) held_[point] = assemble(point, at_once);
     }
   }
 
+  bool is_left_out(std::size_t point) {
+    const std::lock_guard lock(mutex_);
+    return curves_[point].left_out;
+  }
+
   std::shared_ptr<const Assembled> assembled(std::size_t point) {
     const std::lock_guard lock(mutex_);
-    auto& held = held_[point];
-    if (!held) held = assemble(point, 1);
+    auto& held = held_[served_by_[point]];
+    if (!held) held = assemble(served_by_[point], 1);
     return held;
   }
 
@@ -238,8 +331,10 @@ class Sweeper {
   const SweepOptions& options_;
   const parallel::Communicator& comm_;
   std::vector<Curves> curves_;
+  std::vector<std::size_t> served_by_;                            ///< [points] by which point's statistics
   std::map<std::size_t, std::shared_ptr<const Assembled>> held_;  ///< by point
-  std::mutex mutex_;  ///< of held_, while fits are decomposed side by side
+  std::mutex mutex_;  ///< of held_ and curves_, while fits are made side by side
+  Index finished_ = 0;
 };
 
 }  // namespace
