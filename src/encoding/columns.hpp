@@ -25,6 +25,7 @@ void for_each_strip(Index columns, Fn&& fn) {
 /// that a mean far larger than the spread does not leave its rounding in every row.
 template <class Scalar>
 void subtract_from_rows(Matrix<Scalar>& rows, const VectorD& shift) {
+  if ((shift.array() == 0).all()) return;
   using Row = Eigen::Matrix<Scalar, 1, Eigen::Dynamic>;
   const Row by = shift.transpose().template cast<Scalar>();
   const Row rest = (shift.transpose() - by.template cast<double>()).template cast<Scalar>();

@@ -297,17 +297,26 @@ void stream_runs(const LaggedSource& x, const BlockSource& y, const std::vector<
   });
 }
 
-VectorD first_means(const RidgeProblem& problem, const parallel::Communicator& axis, Index columns,
+/// The mean of the first rows where it is larger than their spread; otherwise zero, for sums about zero lose as little, and
+/// where that is so of all columns no row needs shifting.
+VectorD worthwhile_shift(const MatrixD& first_rows) {
+  const VectorD means = column_means(first_rows);
+  const auto n = static_cast<double>(first_rows.rows());
+  const VectorD spread = (first_rows.rowwise() - means.transpose()).colwise().squaredNorm() / n;
+  return (means.array().square() > spread.array()).select(means, 0.0);
+}
+
+VectorD first_shift(const RidgeProblem& problem, const parallel::Communicator& axis, Index columns,
                     const std::function<MatrixD(Index block, Range rows)>& read) {
   Index block = 0;
   while (problem.rows(block) == 0) ++block;
-  VectorD means = VectorD::Zero(columns);
+  VectorD shift = VectorD::Zero(columns);
   parallel::agree(problem.comm(), [&] {
     constexpr Index enough_rows = 256;
-    if (axis.root()) means = column_means(read(block, {0, std::min(enough_rows, problem.rows(block))}));
+    if (axis.root()) shift = worthwhile_shift(read(block, {0, std::min(enough_rows, problem.rows(block))}));
   });
-  axis.broadcast(numbers(means));
-  return means;
+  axis.broadcast(numbers(shift));
+  return shift;
 }
 
 }  // namespace
@@ -337,10 +346,10 @@ std::vector<LaggedStatistics> LaggedStatistics::accumulate(const LaggedSource& x
     const MatrixD features = x.features(block);
     return features.topRows(std::min(rows.end, features.rows()));
   };
-  shape.shift_x = representable(first_means(problem, comm, x.components(), first_features), single);
+  shape.shift_x = representable(first_shift(problem, comm, x.components(), first_features), single);
   const auto first_responses = [&](Index block, Range rows) { return y.read_rows(block, rows, targets); };
   const VectorD shift_y =
-      representable(first_means(problem, problem.grid().run_axis(), targets.size(), first_responses), single);
+      representable(first_shift(problem, problem.grid().run_axis(), targets.size(), first_responses), single);
   const Range owned = problem.owned();
   shape.shift_y = shift_y.segment(owned.begin, owned.size());
 

@@ -15,7 +15,7 @@ namespace {
 /// Raised when a stage computes something else than it did: old outputs are then redone.
 constexpr const char* features_version = "features-1";
 constexpr const char* pca_version = "pca-1";
-constexpr const char* statistics_version = "statistics-1";
+constexpr const char* statistics_version = "statistics-2";  // 2: about zero where means are small
 constexpr const char* ridge_version = "ridge-1";
 constexpr const char* stack_version = "stack-1";
 constexpr const char* predictions_version = "predictions-1";
