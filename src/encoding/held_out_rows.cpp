@@ -91,7 +91,8 @@ Variation HeldOutRows::by_path(const Path<Scalar>& path, const Matrix<Scalar>& f
   const Matrix<Scalar> squares = fit.cwiseAbs2();
   const Matrix<Scalar> fitted =
       product(true, false, Matrix<Scalar>(beside_largest<Scalar>().cwiseAbs2()), squares);
-  const Matrix<Scalar> both = (fitted * squares.colwise().sum().asDiagonal()).cwiseSqrt();
+  const Eigen::Matrix<Scalar, 1, Eigen::Dynamic> all = squares.colwise().sum();
+  const Matrix<Scalar> both = (fitted * all.asDiagonal()).cwiseSqrt();
   return {path.form(fit).cwiseMax(0.0),
           path.rounding.cwiseProduct(at_largest_).asDiagonal() * both.template cast<double>()};
 }
