@@ -94,6 +94,7 @@ LeadingOptions in_memory(Index k, std::uint64_t seed) {
   options.count = k;
   options.block = k < 64 ? 8 : std::min<Index>((k + 127) / 128 * 16, 64);  // gemm likes sixteens
   options.basis = 2 * k + options.block;
+  options.kept = 0.2;
   options.most_products = 40 * (k + options.block);
   options.seed = seed;
   return options;
@@ -103,6 +104,7 @@ LeadingOptions streamed(Index k, std::uint64_t seed) {
   LeadingOptions options = in_memory(k, seed);
   options.block = 2 * options.block;
   options.basis = 3 * k + options.block;
+  options.kept = 0.5;  // a product is a pass over the rows
   return options;
 }
 

@@ -192,7 +192,8 @@ class BlockKrylov {
 
   void restart() {
     const Index block = options_.block, count = options_.count;
-    const Index kept = std::min(count + (most_ - count) / 2, most_ - 2 * block);
+    const auto beyond = static_cast<Index>(options_.kept * static_cast<double>(most_ - count));
+    const Index kept = std::min(count + beyond, most_ - 2 * block);
     turn_basis(kept);
     basis_.middleRows(kept, block) = MatrixD(basis_.middleRows(size_, block));
     projected_.setZero();

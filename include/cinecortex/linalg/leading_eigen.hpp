@@ -18,8 +18,11 @@ struct LeadingOptions {
   /// Residuals below this may be no more than the product's own rounding: there it also ends when a restart makes
   /// them hardly smaller.
   double rounding = 0;
-  Index block = 64;         ///< vectors a product
-  Index basis = 0;          ///< vectors held at most; raised to what the method needs
+  Index block = 64;  ///< vectors a product
+  Index basis = 0;   ///< vectors held at most; raised to what the method needs
+  /// Share of the basis beyond `count` that a restart keeps: more need fewer products, fewer need fewer restarts, each of which
+  /// decomposes a matrix of the basis' size.
+  double kept = 0.5;
   Index most_products = 0;  ///< vectors multiplied at most before it gives up (converged: false)
   std::uint64_t seed = 0;   ///< of the start
 };
