@@ -297,23 +297,27 @@ void stream_runs(const LaggedSource& x, const BlockSource& y, const std::vector<
   });
 }
 
-/// The mean of the first rows where it is larger than their spread; otherwise zero, for sums about zero lose as little, and
-/// where that is so of all columns no row needs shifting.
-VectorD worthwhile_shift(const MatrixD& first_rows) {
+/// The means of the first rows, or zeros where they are below half of the spread: sums about zero then lose as little.
+VectorD worthwhile_shift(const MatrixD& first_rows, bool all_or_none) {
   const VectorD means = column_means(first_rows);
   const auto n = static_cast<double>(first_rows.rows());
-  const VectorD spread = (first_rows.rowwise() - means.transpose()).colwise().squaredNorm() / n;
-  return (means.array().square() > spread.array()).select(means, 0.0);
+  const VectorD variances = (first_rows.rowwise() - means.transpose()).colwise().squaredNorm() / n;
+  const Eigen::Array<bool, Eigen::Dynamic, 1> large = 4 * means.array().square() > variances.array();
+  if (all_or_none) return large.any() ? means : VectorD(VectorD::Zero(means.size()));
+  return large.select(means, 0.0);
 }
 
+/// Of features all are shifted or none, for what rounds is the matrix of them all; each target by itself, so that it does
+/// not matter which others a rank has.
 VectorD first_shift(const RidgeProblem& problem, const parallel::Communicator& axis, Index columns,
-                    const std::function<MatrixD(Index block, Range rows)>& read) {
+                    bool all_or_none, const std::function<MatrixD(Index block, Range rows)>& read) {
   Index block = 0;
   while (problem.rows(block) == 0) ++block;
   VectorD shift = VectorD::Zero(columns);
   parallel::agree(problem.comm(), [&] {
     constexpr Index enough_rows = 256;
-    if (axis.root()) shift = worthwhile_shift(read(block, {0, std::min(enough_rows, problem.rows(block))}));
+    if (axis.root())
+      shift = worthwhile_shift(read(block, {0, std::min(enough_rows, problem.rows(block))}), all_or_none);
   });
   axis.broadcast(numbers(shift));
   return shift;
@@ -346,10 +350,10 @@ std::vector<LaggedStatistics> LaggedStatistics::accumulate(const LaggedSource& x
     const MatrixD features = x.features(block);
     return features.topRows(std::min(rows.end, features.rows()));
   };
-  shape.shift_x = representable(first_shift(problem, comm, x.components(), first_features), single);
+  shape.shift_x = representable(first_shift(problem, comm, x.components(), true, first_features), single);
   const auto first_responses = [&](Index block, Range rows) { return y.read_rows(block, rows, targets); };
-  const VectorD shift_y =
-      representable(first_shift(problem, problem.grid().run_axis(), targets.size(), first_responses), single);
+  const VectorD shift_y = representable(
+      first_shift(problem, problem.grid().run_axis(), targets.size(), false, first_responses), single);
   const Range owned = problem.owned();
   shape.shift_y = shift_y.segment(owned.begin, owned.size());
 

@@ -64,6 +64,22 @@ TEST(RidgeSingle, MeansFarFromZeroCostNoDigits) {
   }
 }
 
+/// Means below half of the spread are not subtracted before rows are multiplied.
+TEST(RidgeSingle, SmallMeansCostNoDigits) {
+  const auto comm = Communicator::world();
+  const Rows block_rows{300, 350, 250};
+  const MatrixD spread = random_matrix(900, 200, 33);
+  for (const double mean : {0.0, 0.45}) {
+    const MatrixD x = (spread.array() + mean).matrix().cast<float>().cast<double>();
+    const MatrixD y =
+        (x * random_matrix(200, 6, 34) / 10 + random_matrix(900, 6, 35)).cast<float>().cast<double>();
+    const RidgeOptions options{.alphas = {1e-3, 1.0, 100.0}, .criterion = "gcv"};
+    const auto single = fit_ridge(SingleSource(x, block_rows), SingleSource(y, block_rows), options, comm);
+    const auto whole = fit_ridge(MemorySource(x, block_rows), MemorySource(y, block_rows), options, comm);
+    EXPECT_LT(largest_relative(single.cv, whole.cv), 1e-6) << mean;
+  }
+}
+
 TEST(RidgeBlocks, SomeTargetsAtATimeGiveTheSame) {
   const auto comm = Communicator::world();
   for (const Index p : {7, 60}) {
