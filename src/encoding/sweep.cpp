@@ -29,14 +29,41 @@ namespace {
 /// What fits side by side may take.
 constexpr double most_bytes = 1 << 30;
 
-/// One point's statistics, by group and of all rows. They serve points of fewer components, too.
+/// The statistics of some delays, by group and of all rows. They serve any number of components.
 struct Assembled {
+  Index components;
   std::vector<Statistics> groups;
   Statistics total;
 };
 
-bool same_delays(const SweepPoint& a, const SweepPoint& b) {
-  return a.design.delays() == b.design.delays() && a.design.edge() == b.design.edge();
+/// Points of the same delays, in their order.
+using Nest = std::vector<std::size_t>;
+
+std::vector<Nest> nests_of(const std::vector<SweepPoint>& points, const std::vector<std::size_t>& order) {
+  std::map<std::pair<std::vector<Index>, Edge>, std::size_t> place;
+  std::vector<Nest> nests;
+  for (const std::size_t point : order) {
+    const Design& design = points[point].design;
+    const auto [at, first] = place.try_emplace({design.delays(), design.edge()}, nests.size());
+    if (first) nests.emplace_back();
+    nests[at->second].push_back(point);
+  }
+  return nests;
+}
+
+std::vector<std::size_t> largest_first(const std::vector<SweepPoint>& points) {
+  std::vector<std::size_t> order(points.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return points[a].columns() > points[b].columns(); });
+  return order;
+}
+
+/// Whether points of the same delays are evaluated one after the other: on one rank, where they are fits enough for its
+/// threads.
+bool by_nests(const std::vector<Nest>& nests, std::size_t points, std::size_t groups, Index ranks) {
+  const std::size_t fits_of_a_nest = points * groups / std::max<std::size_t>(1, nests.size());
+  return ranks == 1 && fits_of_a_nest >= 4 * static_cast<std::size_t>(parallel::openmp_threads());
 }
 
 /// The columns of a design of `more` components that one of fewer has.
@@ -104,38 +131,20 @@ class Sweeper {
   };
   using Done = std::function<void(Index)>;
 
-  /// Large points first, so that the fits of a wave are of nearly equal size. On one rank, which has no waves, points of the
-  /// same delays follow each other, for the statistics of the largest serve them all; unless these are too few
-  /// fits for its threads.
+  /// Large points first, so that what runs side by side is of nearly equal size; by nests where these are fits enough,
+  /// for the same statistics serve a whole one.
   std::vector<std::size_t> order() {
-    std::vector<std::size_t> by_size(points_.size());
-    std::iota(by_size.begin(), by_size.end(), 0);
+    auto order = largest_first(points_);
     std::iota(served_by_.begin(), served_by_.end(), 0);
-    std::stable_sort(by_size.begin(), by_size.end(), [&](std::size_t a, std::size_t b) {
-      return points_[a].columns() > points_[b].columns();
-    });
-    std::vector<std::vector<std::size_t>> nests;  // of the same delays, the largest first
-    for (const std::size_t point : by_size) {
-      const auto nest = std::find_if(nests.begin(), nests.end(), [&](const auto& points) {
-        return same_delays(points_[points.front()], points_[point]);
-      });
-      if (nest != nests.end()) {
-        nest->push_back(point);
-      } else {
-        nests.push_back({point});
-      }
+    if (comm_.size() > 1) return order;
+    const auto nests = nests_of(points_, order);
+    for (const Nest& nest : nests) {
+      for (const std::size_t point : nest) served_by_[point] = nest.front();
     }
-    const std::size_t fits_of_a_nest = points_.size() * groups_.size() / nests.size();
-    if (comm_.size() > 1 || fits_of_a_nest < 4 * static_cast<std::size_t>(parallel::openmp_threads())) {
-      return by_size;
-    }
-    std::vector<std::size_t> order;
-    for (const auto& nest : nests) {
-      for (const std::size_t point : nest) {
-        order.push_back(point);
-        served_by_[point] = nest.front();
-      }
-    }
+    nested_ = by_nests(nests, points_.size(), groups_.size(), 1);
+    if (!nested_) return order;
+    order.clear();
+    for (const Nest& nest : nests) order.insert(order.end(), nest.begin(), nest.end());
     return order;
   }
 
@@ -143,22 +152,29 @@ class Sweeper {
     return side_by_side(points_[task.point].columns(), groups_.front().targets(), most_bytes, comm_);
   }
 
-  /// Fits for which statistics are assembled together: what several ranks decompose at a time; on one rank all that the same
-  /// statistics serve and that run side by side in the same number.
+  /// Fits for which statistics are assembled together: all that the same statistics serve and that run side by side in the same
+  /// number, or, where points come by size, what ranks and threads do at a time.
   Wave next_wave(std::span<const Task> tasks) const {
     const Index at_once = at_once_of(tasks.front());
-    auto size = std::min(tasks.size(), static_cast<std::size_t>(at_once * comm_.size()));
-    while (comm_.size() == 1 && size < tasks.size() &&
-           served_by_[tasks[size].point] == served_by_[tasks.front().point] &&
-           at_once_of(tasks[size]) == at_once) {
-      ++size;
+    std::size_t size = 1;
+    if (nested_) {
+      while (size < tasks.size() && served_by_[tasks[size].point] == served_by_[tasks.front().point] &&
+             at_once_of(tasks[size]) == at_once) {
+        ++size;
+      }
+    } else {
+      size = std::min(tasks.size(), static_cast<std::size_t>(at_once * comm_.size()));
     }
     return {tasks.first(size), at_once};
   }
 
   /// Each thread decomposes a fit, evaluates it, and takes the next.
   void run_alone(std::span<const Task> wave, Index at_once, const Done& done) {
+    const Stopwatch before;
     hold(wave, at_once);
+    for (const Task& task : wave) {
+      curves_[task.point].seconds += before.seconds() / static_cast<double>(wave.size());
+    }
     std::vector<std::optional<Evaluated>> results(wave.size());
     std::size_t added = 0;
     for_each_of(std::ssize(wave), at_once, [&](Index i) {
@@ -203,24 +219,24 @@ class Sweeper {
     const auto all = assembled(task.point);
     const Statistics& group = all->groups[task.group];
     if (group.rows == 0 || is_left_out(task.point)) return {};
-    return of_point(task.point, {all->total, group}).gram();
+    return of_point(task.point, {all->total, group}, *all).gram();
   }
 
-  CentredStatistics of_point(std::size_t point, const CentredStatistics& assembled) const {
-    if (served_by_[point] == point) return assembled;
-    return assembled.select(leading_columns(points_[point], points_[served_by_[point]].components));
+  CentredStatistics of_point(std::size_t point, const CentredStatistics& rows, const Assembled& all) const {
+    if (all.components == points_[point].components) return rows;
+    return rows.select(leading_columns(points_[point], all.components));
   }
 
   Evaluated evaluate(const Task& task, const linalg::EigenPairs& pairs) {
     if (pairs.values.size() == 0) return {};
     const auto all = assembled(task.point);
     const Statistics& group = all->groups[task.group];
-    const CentredStatistics rest = of_point(task.point, {all->total, group});
+    const CentredStatistics rest = of_point(task.point, {all->total, group}, *all);
     const RidgeAxes axes(rest, pairs);
     const bool single = options_.only_resolved_by_single;
     if (single && !resolved_by_single(axes.values(), axes.columns())) return {.rows = group.rows};
     return {.rows = group.rows,
-            .scores = held_out(axes, rest, of_point(task.point, group), options_.alphas,
+            .scores = held_out(axes, rest, of_point(task.point, group, *all), options_.alphas,
                                single ? Products::single : Products::whole)};
   }
 
@@ -266,10 +282,12 @@ class Sweeper {
 
   std::shared_ptr<const Assembled> assemble(std::size_t point, Index at_once) const {
     auto all = std::make_shared<Assembled>();
+    // On one rank all there are, so that a point rounds alike whichever others there are.
+    all->components = comm_.size() > 1 ? points_[point].components : groups_.front().sums().components;
     all->groups.resize(groups_.size());
     for_each_of(std::ssize(groups_), at_once, [&](Index i) {
       const auto group = static_cast<std::size_t>(i);
-      all->groups[group] = groups_[group].assemble(points_[point].design, points_[point].components);
+      all->groups[group] = groups_[group].assemble(points_[point].design, all->components);
     });
     all->total = sum_of(all->groups);
     check_folds(*all, points_[point]);
@@ -333,7 +351,8 @@ class Sweeper {
   std::vector<Curves> curves_;
   std::vector<std::size_t> served_by_;                            ///< [points] by which point's statistics
   std::map<std::size_t, std::shared_ptr<const Assembled>> held_;  ///< by point
-  std::mutex mutex_;  ///< of held_ and curves_, while fits are made side by side
+  std::mutex mutex_;     ///< of held_ and curves_, while fits are made side by side
+  bool nested_ = false;  ///< points of the same delays follow each other
   Index finished_ = 0;
 };
 
@@ -385,16 +404,28 @@ std::vector<SweepScore> sweep(const GroupSums& sums, bool single, const std::vec
 
 double sweep_bytes(const std::vector<SweepPoint>& points, const SweepShape& shape) {
   std::set<Index> delays, differences;
-  Index components = 0, columns = 0;
+  const Index local = partition(shape.targets, shape.ranks, 0).size();
+  Index components = 0;
+  for (const auto& point : points) components = std::max(components, point.components);
+  Index columns = 0, most_at_once = 1;
+  double fits = 0;  // side by side
   for (const auto& point : points) {
     delays.insert(point.design.delays().begin(), point.design.delays().end());
-    components = std::max(components, point.components);
-    columns = std::max(columns, point.columns());
+    columns = std::max(columns, point.design.columns(components));
+    const Index at_once = side_by_side(point.columns(), local, most_bytes);
+    most_at_once = std::max(most_at_once, at_once);
+    fits = std::max(fits, static_cast<double>(at_once) * fit_bytes(point.columns(), local));
   }
+  // Fits side by side are of one set of statistics, or of as many as their folds may belong to.
+  const auto groups = static_cast<std::size_t>(std::max<Index>(1, shape.groups));
+  const auto nests = nests_of(points, largest_first(points));
+  const Index sets = by_nests(nests, points.size(), groups, shape.ranks)
+                         ? 1
+                         : std::min(std::ssize(points),
+                                    (most_at_once + shape.groups - 2) / std::max<Index>(1, shape.groups) + 1);
   for (const Index d : delays) {
     for (const Index e : delays) differences.insert(std::abs(d - e));
   }
-  const Index local = partition(shape.targets, shape.ranks, 0).size();
   const Index run_parts = parallel::run_parts(static_cast<int>(shape.ranks), shape.targets);
   const auto t = static_cast<double>(local), f = static_cast<double>(shape.groups);
   const double column = t * static_cast<double>(run_parts);
@@ -402,13 +433,15 @@ double sweep_bytes(const std::vector<SweepPoint>& points, const SweepShape& shap
   const auto d = static_cast<double>(delays.size());
   const double autos = static_cast<double>(differences.size()) * k * k;
   const Index at_edges = edge_rows({delays.begin(), delays.end()}, shape.runs);
-  const auto fits = static_cast<double>(side_by_side(columns, local, most_bytes));
-  // While sums grow there is a float32 copy beside each, and the runs that are read; afterwards one point's statistics.
+  // While sums grow there is a float32 copy beside each, and the runs that are read; afterwards those of one set of delays, fits
+  // side by side, and curves of points that are not finished.
   const double summing = 12 * f * (autos + d * k * column) +
                          edge_bytes(at_edges, components, column, run_parts) +
                          24 * static_cast<double>(shape.run_rows) * (k + column);
-  const double evaluating = 8 * (f * (autos + d * k * t) + (f + 1) * p * (p + t)) +
-                            edge_bytes(at_edges, components, t, 1) + fits * fit_bytes(columns, local);
+  const double evaluating =
+      8 * (f * (autos + d * k * t) + static_cast<double>(sets) * (f + 1) * p * (p + t)) +
+      edge_bytes(at_edges, components, t, 1) + fits +
+      16 * static_cast<double>(shape.alphas) * t * static_cast<double>(points.size());
   return std::max(summing, evaluating);
 }
 

@@ -166,6 +166,7 @@ class Sweep {
   /// But for the groups.
   encoding::SweepShape shape_of(const Unit& unit, const std::vector<Presentation>& shown) const {
     encoding::SweepShape shape{.targets = context_.catalogue.targets.at(unit.subject),
+                               .alphas = std::ssize(config_.experiment.ridge.alphas),
                                .runs = std::ssize(shown),
                                .ranks = comm_.size()};
     const auto& rows = features_.at(unit.swept->space->name);

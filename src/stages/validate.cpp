@@ -106,9 +106,10 @@ std::string role_line(const std::string& role, const std::vector<std::string>& t
 }
 
 /// The most of everything that a subject has in a space.
-encoding::SweepShape sweep_shape(const SweepFolds& folds, const SpaceConfig& space,
+encoding::SweepShape sweep_shape(const Experiment& experiment, const SpaceConfig& space,
                                  const FeatureTable& features, const Context& context, int ranks) {
-  encoding::SweepShape most{.ranks = ranks};
+  const SweepFolds& folds = experiment.sweep->folds;
+  encoding::SweepShape most{.alphas = std::ssize(experiment.ridge.alphas), .ranks = ranks};
   for (const int subject : context.catalogue.subjects) {
     std::vector<std::string> runs, seasons;
     for (const auto* run :
@@ -142,7 +143,7 @@ std::string describe_sweep(const Config& config, const Context& context, const F
     const auto points = sweep_points(cases);
     Index widest = 0;
     for (const auto& point : points) widest = std::max(widest, point.columns());
-    const auto shape = sweep_shape(sweep.folds, *p.space, features, context, comm.size());
+    const auto shape = sweep_shape(config.experiment, *p.space, features, context, comm.size());
     text += fmt::format(
         "sweep: {:<16} {} configurations × {} subjects, {} folds, up to {} columns; {} a rank at most\n",
         p.space->name, cases.size(), context.catalogue.subjects.size(), shape.groups, widest,
@@ -227,7 +228,7 @@ StageTimes stage_times(const TimeModel& model, const Config& config, const Conte
       for (const auto& tried : cases) swept.push_back(tried.columns());
     }
     const Index folds =
-        swept.empty() ? 0 : sweep_shape(experiment.sweep->folds, *p.space, features, context, 1).groups;
+        swept.empty() ? 0 : sweep_shape(experiment, *p.space, features, context, 1).groups;
     for (const auto& [subject, targets] : context.catalogue.targets) {
       Index rows = 0;
       for (const auto* run : context.with_fmri(context.split.stack, subject)) rows += run->rows(subject);

@@ -226,9 +226,26 @@ TEST(Sweep, TakesAnySetsOfDelays) {
 
 TEST(Sweep, EqualsSeparateFitsWithTheirsSideBySide) {
   const auto runs = random_runs({40, 55, 31, 62, 47}, {0, 0, 1, 1, 2}, 6, 7, 12);
-  parallel::set_openmp_threads(4);
-  expect_as_plain(runs, all_points({2, 6}, Edge::shift), grid, Communicator::world());
+  for (const int threads : {2, 4}) {  // nests of nine fits: enough for two threads
+    parallel::set_openmp_threads(threads);
+    expect_as_plain(runs, all_points({2, 6, 4}, Edge::shift), grid, Communicator::world());
+  }
   parallel::set_openmp_threads(1);
+}
+
+/// Sums of the whole sweep, of which a part takes some points.
+TEST(Sweep, PointsDoNotDependOnTheOthers) {
+  const auto world = Communicator::world();
+  const auto runs = random_runs({40, 55, 31, 62, 47}, {0, 0, 1, 1, 2}, 6, 7, 14);
+  const auto points = all_points({2, 4, 6}, Edge::shift);
+  const Features x(runs, Design::fir({1, 2, 3, 4, 5}, Edge::shift));
+  const auto sums = LaggedStatistics::accumulate(x, Responses(runs), runs.group_of, 3, world);
+  const auto whole = sweep(sums, points, {.alphas = grid}, world);
+  for (const std::size_t point : {0, 9, 20}) {
+    const auto alone = sweep(sums, {points[point]}, {.alphas = grid}, world);
+    EXPECT_EQ(alone[0].r, whole[point].r) << point;
+    EXPECT_EQ(alone[0].r2, whole[point].r2) << point;
+  }
 }
 
 TEST(Sweep, MoreColumnsThanRows) {

@@ -38,6 +38,7 @@ TEST(ForEachInThreads, TakesNoMoreThreadsThanAllowed) {
 }
 
 TEST(ForEachInThreads, CallsNoMoreAfterAFailure) {
+  set_openmp_threads(1);
   int calls = 0;
   EXPECT_THROW(for_each_in_threads(10,
                                    [&](Index) {

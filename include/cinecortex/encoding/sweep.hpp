@@ -42,7 +42,8 @@ struct SweepScore {
 /// Memory per rank: sweep_bytes().
 /// @param groups  statistics of each fold group, with partition(t, size, rank) targets each
 /// @param points  whose delays and components the statistics hold
-/// @param done    called on every rank after each point, with how many are done; may be empty
+/// @param done    called on every rank when a point is done, with how many are, before its score is returned; from any thread,
+///                one at a time; not collective; may be empty
 /// @throws InputError if fewer than two groups have rows for a point, or a fold leaves fewer than two rows to fit;
 ///         StageError if a decomposition fails.
 /// Collective: over comm; the result does not depend on the number of ranks beyond rounding.
@@ -76,8 +77,8 @@ std::vector<SweepScore> sweep(const LaggedSource& x, const BlockSource& y, const
 
 /// What a sweep's memory depends on beside its points.
 struct SweepShape {
-  Index groups = 0, targets = 0;  ///< fold groups, t
-  Index runs = 0, run_rows = 0;   ///< how many, rows of the longest
+  Index groups = 0, targets = 0, alphas = 0;  ///< fold groups, t, A
+  Index runs = 0, run_rows = 0;               ///< how many, rows of the longest
   Index ranks = 1;
 };
 

@@ -50,7 +50,7 @@ struct Plan {
   std::vector<SweepCase> cases;
   std::vector<Piece> pieces;
   SweepGroups groups;
-  Index targets = 0;
+  Index targets = 0, alphas = 0;
 };
 
 /// Folds of whole runs, or of the rows of the only run.
@@ -62,7 +62,8 @@ Plan make_plan(const SweepConfig& config) {
       .cases = sweep_cases(config.sweep, encoding::Design::fir({0}, config.edge), x.columns(), x.where()),
       .pieces = read_runs(config.groups, x),
       .groups = {},
-      .targets = y.columns()};
+      .targets = y.columns(),
+      .alphas = std::ssize(config.options.alphas)};
   require_reach(plan.cases, extents(plan.pieces), x.where());
   const Index folds = config.sweep.folds.count;
   if (plan.pieces.size() > 1) {
@@ -90,6 +91,7 @@ Plan make_plan(const SweepConfig& config) {
 double bytes_of(const Plan& plan, const parallel::Communicator& comm) {
   encoding::SweepShape shape{.groups = plan.groups.count,
                              .targets = plan.targets,
+                             .alphas = plan.alphas,
                              .runs = std::ssize(plan.pieces),
                              .ranks = comm.size()};
   for (const auto& piece : plan.pieces) shape.run_rows = std::max(shape.run_rows, piece.run.size());
