@@ -42,7 +42,7 @@ void decompose_together(Index count, const std::function<MatrixD(Index)>& matrix
 
 double fit_bytes(Index columns, Index targets) {
   const auto p = static_cast<double>(columns), t = static_cast<double>(targets);
-  return 68 * p * p + 52 * p * t;
+  return 72 * p * p + 52 * p * t;
 }
 
 Index side_by_side(Index columns, Index targets, double most_bytes) {

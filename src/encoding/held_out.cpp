@@ -14,20 +14,31 @@ namespace {
 
 using linalg::product;
 
-/// Some targets in the axes of the fit, in units of responses.
+/// Responses in a unit of their own, a power of two near ‖ỹ‖, so that float32 holds squares of whatever they are made of.
+VectorD units_of(const VectorD& squares) {
+  return squares.unaryExpr(
+      [](double square) { return square > 0 ? std::exp2(std::rint(std::log2(square) / 2)) : 1.0; });
+}
+
+/// Some targets in the axes of the fit.
 template <class Scalar>
 struct Projected {
-  Matrix<Scalar> fit;       ///< [r, t] of the rows of the fit
-  Matrix<Scalar> held_out;  ///< [r, t] of the held-out rows
-  VectorD gap;              ///< [t] mean of the held-out responses, less that of the fit's
-  VectorD truth;            ///< [t] ‖ỹ‖² of the held-out responses
+  Matrix<Scalar> fit;       ///< [r, t] of the rows of the fit, in fit_unit
+  Matrix<Scalar> held_out;  ///< [r, t] of the held-out rows, in held_out_unit
+  VectorD fit_unit, held_out_unit;
+  VectorD gap;    ///< [t] mean of the held-out responses, less that of the fit's
+  VectorD truth;  ///< [t] ‖ỹ‖² of the held-out responses
 };
 
 template <class Scalar>
 Projected<Scalar> project(const HeldOutRows& rows, const CentredStatistics& fit, Range targets) {
   const CentredStatistics& test = rows.test();
-  return {rows.projected<Scalar>(fit, targets), rows.projected<Scalar>(test, targets),
-          test.mean_y(targets) - fit.mean_y(targets), test.squares_y(targets)};
+  Projected<Scalar> some{.gap = test.mean_y(targets) - fit.mean_y(targets), .truth = test.squares_y(targets)};
+  some.fit_unit = units_of(fit.squares_y(targets));
+  some.held_out_unit = units_of(some.truth);
+  some.fit = rows.projected<Scalar>(fit, targets, some.fit_unit.cwiseInverse());
+  some.held_out = rows.projected<Scalar>(test, targets, some.held_out_unit.cwiseInverse());
+  return some;
 }
 
 /// Whether rounding moves neither r nor R² by more than `tolerance`.
@@ -39,34 +50,31 @@ bool is_resolved(double variation, double rounding, double r, double truth, doub
          (truth == 0 || rounding <= tolerance * truth);
 }
 
-/// Whether float32 holds the squares of what is fitted to responses of these sizes [t].
-bool fits_single(const VectorD& truth) {
-  return ((truth.array() == 0) || (truth.array() > 1e-24 && truth.array() < 1e24)).all();
-}
-
 /// Nothing where rounding could show: where a fit hardly varies on the held-out rows, beside what those could make of it.
+/// @param variations  in squares of fit_unit
 template <class Scalar>
 std::optional<HeldOut> score(const HeldOutRows& rows, const Projected<Scalar>& some,
                              const Variation& variations, double tolerance) {
-  const Matrix<Scalar>& shrinkages = rows.beside_largest<Scalar>();
-  const Index count = shrinkages.cols(), targets = some.fit.cols();
-  const MatrixD common = some.fit.template cast<double>().cwiseProduct(some.held_out.template cast<double>());
-  const MatrixD covariances = product(true, false, rows.beside_largest<double>(), common);
-  const Matrix<Scalar> means =
-      product(true, false, Matrix<Scalar>(rows.offset().cast<Scalar>().asDiagonal() * shrinkages), some.fit);
+  const MatrixD fit = some.fit.template cast<double>();
+  const MatrixD common = fit.cwiseProduct(some.held_out.template cast<double>());
+  const MatrixD covariances = product(true, false, rows.beside_largest(), common);
+  const MatrixD means =
+      product(true, false, MatrixD(rows.offset().asDiagonal() * rows.beside_largest()), fit);
+  const Index count = covariances.rows(), targets = covariances.cols();
   HeldOut result{MatrixD(count, targets), MatrixD(count, targets), 0};
   const auto n = static_cast<double>(rows.test().rows());
   const VectorD sizes = some.truth.cwiseSqrt();
   for (Index a = 0; a < count; ++a) {
-    const double scale = rows.at_largest()[a];
     for (Index v = 0; v < targets; ++v) {
-      const double truth = some.truth[v], gap = some.gap[v] - scale * static_cast<double>(means(a, v));
-      const double covariance = scale * covariances(a, v);
-      const double variation = variations.squares(a, v);
+      const double unit = some.fit_unit[v], fitted = rows.at_largest()[a] * unit, truth = some.truth[v];
+      const double gap = some.gap[v] - fitted * means(a, v);
+      const double covariance = fitted * some.held_out_unit[v] * covariances(a, v);
+      const double variation = unit * unit * variations.squares(a, v);
+      const double rounding = unit * unit * variations.rounding(a, v);
       const double sse = std::max(0.0, truth - 2 * covariance + variation) + n * gap * gap;
       const double size = sizes[v] * std::sqrt(variation);
       const double r = size > 0 ? std::clamp(covariance / size, -1.0, 1.0) : 0.0;
-      if (!is_resolved(variation, variations.rounding(a, v), r, truth, tolerance)) return {};
+      if (!is_resolved(variation, rounding, r, truth, tolerance)) return {};
       result.r(a, v) = r;
       result.r2(a, v) = truth > 0 ? 1.0 - sse / truth : (sse > 0 ? 0.0 : 1.0);
     }
@@ -79,9 +87,7 @@ HeldOut score(const HeldOutRows& rows, const CentredStatistics& fit, Range targe
   constexpr double of_single = 1e-6, of_double = 1e-9;
   if (rows.single()) {
     const auto some = project<float>(rows, fit, targets);
-    if (fits_single(some.truth)) {
-      if (auto result = score(rows, some, rows.variation(some.fit), of_single)) return *result;
-    }
+    if (auto result = score(rows, some, rows.variation(some.fit), of_single)) return *result;
   }
   const auto some = project<double>(rows, fit, targets);
   if (auto result = score(rows, some, rows.variation(some.fit), of_double)) return *result;

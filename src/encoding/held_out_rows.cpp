@@ -44,32 +44,24 @@ HeldOutRows::HeldOutRows(const RidgeAxes& axes, const CentredStatistics& test,
   if (products == Products::single && turned_) {
     single_ = path_of<float>(turned_gram());
     single_basis_ = basis_.cast<float>();
-    single_beside_largest_ = beside_largest_.cast<float>();
     small_ = small_directions(axes.values());
   }
 }
 
 template <>
-const MatrixD& HeldOutRows::beside_largest<double>() const {
-  return beside_largest_;
-}
-template <>
-const MatrixF& HeldOutRows::beside_largest<float>() const {
-  return single_beside_largest_;
+MatrixD HeldOutRows::projected<double>(const CentredStatistics& rows, Range targets,
+                                       const VectorD& factors) const {
+  return product(true, false, basis_, rows.cross<double>(targets, factors));
 }
 
 template <>
-MatrixD HeldOutRows::projected<double>(const CentredStatistics& rows, Range targets) const {
-  return product(true, false, basis_, rows.cross<double>(targets));
-}
-
-template <>
-MatrixF HeldOutRows::projected<float>(const CentredStatistics& rows, Range targets) const {
+MatrixF HeldOutRows::projected<float>(const CentredStatistics& rows, Range targets,
+                                      const VectorD& factors) const {
   const Index large = axes_.rank() - small_;
-  if (large == 0) return product(true, false, single_basis_, rows.cross<float>(targets));
-  if (small_ == 0) return projected<double>(rows, targets).cast<float>();
+  if (large == 0) return product(true, false, single_basis_, rows.cross<float>(targets, factors));
+  if (small_ == 0) return projected<double>(rows, targets, factors).cast<float>();
   MatrixF result(axes_.rank(), targets.size());
-  MatrixD rest = rows.cross<double>(targets);
+  MatrixD rest = rows.cross<double>(targets, factors);
   const MatrixD of_large = product(true, false, basis_.leftCols(large), rest);
   result.topRows(large) = of_large.cast<float>();
   const MatrixD back = axes_.values().head(large).cwiseSqrt().asDiagonal() * of_large;
@@ -88,13 +80,12 @@ HeldOutRows::Path<Scalar> HeldOutRows::path_of(const MatrixD& w) const {
 
 template <class Scalar>
 Variation HeldOutRows::by_path(const Path<Scalar>& path, const Matrix<Scalar>& fit) const {
-  const Matrix<Scalar> squares = fit.cwiseAbs2();
-  const Matrix<Scalar> fitted =
-      product(true, false, Matrix<Scalar>(beside_largest<Scalar>().cwiseAbs2()), squares);
-  const Eigen::Matrix<Scalar, 1, Eigen::Dynamic> all = squares.colwise().sum();
-  const Matrix<Scalar> both = (fitted * all.asDiagonal()).cwiseSqrt();
+  const Matrix<Scalar> squares = fit.cwiseAbs2(),
+                       shrinkages = beside_largest_.cwiseAbs2().template cast<Scalar>();
+  const MatrixD fitted = product(true, false, shrinkages, squares).template cast<double>();
+  const Eigen::RowVectorXd all = squares.colwise().sum().template cast<double>();
   return {path.form(fit).cwiseMax(0.0),
-          path.rounding.cwiseProduct(at_largest_).asDiagonal() * both.template cast<double>()};
+          path.rounding.cwiseProduct(at_largest_).asDiagonal() * (fitted * all.asDiagonal()).cwiseSqrt()};
 }
 
 template <>
@@ -122,18 +113,22 @@ MatrixD HeldOutRows::turned_gram() const {
 }
 
 const HeldOutRows::Path<double>& HeldOutRows::whole() const {
-  std::call_once(once_, [&] { whole_ = path_of<double>(turned_gram()); });
+  std::call_once(once_whole_, [&] { whole_ = path_of<double>(turned_gram()); });
   return *whole_;
+}
+
+const MatrixD& HeldOutRows::gram() const {
+  std::call_once(once_gram_, [&] { gram_ = test_.gram(); });
+  return gram_;
 }
 
 Variation HeldOutRows::variation_by_alpha(const MatrixD& fit) const {
   Variation variation{MatrixD(at_largest_.size(), fit.cols()), MatrixD::Zero(at_largest_.size(), fit.cols())};
-  const MatrixD gram = test_.gram();
   for (Index a = 0; a < variation.squares.rows(); ++a) {
     const VectorD shrinkage = at_largest_[a] * beside_largest_.col(a);
     const MatrixD weights = product(false, false, basis_, MatrixD(shrinkage.asDiagonal() * fit));
     variation.squares.row(a) =
-        weights.cwiseProduct(product(false, false, gram, weights)).colwise().sum().cwiseMax(0.0);
+        weights.cwiseProduct(product(false, false, gram(), weights)).colwise().sum().cwiseMax(0.0);
   }
   return variation;
 }

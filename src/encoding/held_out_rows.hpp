@@ -15,7 +15,7 @@ struct Variation {
 };
 
 /// Held-out rows in the axes of a fit, as far as targets do not matter: made once, used for any number of them.
-/// Targets are in units of responses there: Λ^-½VᵀC̃, which shrinkages λ/(λ+α) turn into what is fitted.
+/// Targets are Λ^-½VᵀC̃ there, in units of responses, which shrinkages λ/(λ+α) turn into what is fitted.
 /// Collective: no.
 class HeldOutRows {
  public:
@@ -29,14 +29,13 @@ class HeldOutRows {
   bool single() const noexcept { return single_.has_value(); }
   /// λ/(λ+α) of the largest eigenvalue [A], and of all beside it [r, A].
   const VectorD& at_largest() const noexcept { return at_largest_; }
-  template <class Scalar>
-  const Matrix<Scalar>& beside_largest() const;
+  const MatrixD& beside_largest() const noexcept { return beside_largest_; }
   /// What the means of these rows and of the fit's differ by, in the axes [r]
   const VectorD& offset() const noexcept { return offset_; }
-  /// Λ^-½VᵀC̃ [r, t] of some rows and targets. In float32 nothing is rounded that is large beside small directions.
-  ///   From any thread.
+  /// Λ^-½VᵀC̃ [r, t] of some rows and targets, times each target's factor. In float32 nothing is rounded that is large
+  /// beside small directions.   From any thread.
   template <class Scalar>
-  Matrix<Scalar> projected(const CentredStatistics& rows, Range targets) const;
+  Matrix<Scalar> projected(const CentredStatistics& rows, Range targets, const VectorD& factors) const;
   /// Σŷ² of these rows about their means, from the fit's projected targets [r, t].   From any thread.
   template <class Scalar>
   Variation variation(const Matrix<Scalar>& fit) const;
@@ -58,6 +57,7 @@ class HeldOutRows {
   template <class Scalar>
   Variation by_path(const Path<Scalar>& path, const Matrix<Scalar>& fit) const;
   const Path<double>& whole() const;
+  const MatrixD& gram() const;
 
   const RidgeAxes& axes_;
   const CentredStatistics& test_;
@@ -67,10 +67,22 @@ class HeldOutRows {
   MatrixD beside_largest_;
   VectorD at_largest_, offset_;
   std::optional<Path<float>> single_;
-  MatrixF single_basis_, single_beside_largest_;
+  MatrixF single_basis_;
   Index small_ = 0;  ///< directions, the last ones, that are projected in float32
-  mutable std::once_flag once_;
-  mutable std::optional<Path<double>> whole_;  ///< made when first needed
+  mutable std::once_flag once_whole_, once_gram_;
+  mutable std::optional<Path<double>> whole_;  ///< made when first needed, as is the Gram matrix by itself
+  mutable MatrixD gram_;
 };
+
+template <>
+MatrixD HeldOutRows::projected<double>(const CentredStatistics& rows, Range targets,
+                                       const VectorD& factors) const;
+template <>
+MatrixF HeldOutRows::projected<float>(const CentredStatistics& rows, Range targets,
+                                      const VectorD& factors) const;
+template <>
+Variation HeldOutRows::variation<double>(const MatrixD& fit) const;
+template <>
+Variation HeldOutRows::variation<float>(const MatrixF& fit) const;
 
 }  // namespace cinecortex::encoding

@@ -37,7 +37,7 @@ std::vector<Range> neighbours_of(const VectorD& descending, double closeness) {
 
 template <class Scalar>
 PathForm<Scalar>::PathForm(const VectorD& values, const MatrixD& w, const std::vector<double>& alphas)
-    : shrinkages_(values.size(), std::ssize(alphas)), at_largest_(std::ssize(alphas)) {
+    : shrinkages_(values.size(), std::ssize(alphas)), at_largest_(VectorD::Ones(std::ssize(alphas))) {
   const Index rank = values.size();
   far_weights_ = squares_ = cubes_ = Matrix<Scalar>(rank, shrinkages_.cols());
   if (rank == 0) return;

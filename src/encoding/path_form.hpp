@@ -34,8 +34,8 @@ class PathForm {
   };
 
   MatrixD shrinkages_;  ///< [r, A] s
-  VectorD
-      at_largest_;  ///< [A] s of λ_1; what follows is beside its square, for that may be below all numbers in float32
+  /// [A] s of λ_1. All that follows is divided by its square, which float32 may not hold.
+  VectorD at_largest_;
   Matrix<Scalar> far_weights_, squares_, cubes_;  ///< [r, A] what far pairs' z counts, s², s³
   Matrix<Scalar> far_, constant_;  ///< [r, r], or nothing; the latter, where alphas exceed λ_1, counts 1
   std::vector<Band> bands_;

@@ -302,6 +302,7 @@ class Solver {
           for (auto& each : pairs) fold_pairs_.push_back(std::move(each));
         });
     for (auto& fold : folds) fold_grams_.push_back(std::exchange(fold.gram, {}));
+    sums.total.gram = {};
   }
 
   /// One alpha for each of this rank's targets.   Collective: over comm_.

@@ -25,7 +25,7 @@ double design_bytes(const RidgeShape& s) {
   const double size = primal ? p : n;
   const double panel = primal ? 0.0 : 8.0 * n * p / static_cast<double>(s.ranks);
   // A fold's eigenvectors and G are kept; while one is scored, G turned into them and its parts by alphas come on top.
-  const double of_folds = s.folds > 1 ? (folds * 16.0 + 28.0) * size * size : 0.0;
+  const double of_folds = s.folds > 1 ? (folds * 16.0 + 30.0) * size * size : 0.0;
   return 44.0 * size * size + panel + of_folds + 8.0 * n * static_cast<double>(s.alphas);
 }
 

@@ -99,7 +99,7 @@ ProjectedTargets PrimalForm::project(const CentredStatistics& statistics) const 
   const Index targets = statistics.targets();
   ProjectedTargets all{MatrixD(rank(), targets), VectorD(targets), VectorD(targets)};
   for_each_tile(targets, [&](Range some) {
-    gemm(true, false, 1.0, basis_, statistics.cross<double>(some), 0.0,
+    gemm(true, false, 1.0, basis_, statistics.cross(some), 0.0,
          all.projection.middleCols(some.begin, some.size()));
     all.mean_y.segment(some.begin, some.size()) = statistics.mean_y(some);
     all.squares_y.segment(some.begin, some.size()) = statistics.squares_y(some);

@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <limits>
-#include <numeric>
 #include <utility>
 
 #include "cinecortex/core/error.hpp"
@@ -41,6 +39,7 @@ MatrixD sum_of(std::span<const Statistics> parts, MatrixD Statistics::*of) {
 }  // namespace
 
 Statistics sum_of(std::span<const Statistics> parts) {
+  if (parts.empty()) throw Error("internal: a sum of no statistics");
   const Statistics& first = parts[0];
   Statistics sum{.rows = first.rows,
                  .shift_x = first.shift_x,
@@ -66,9 +65,12 @@ CentredStatistics::CentredStatistics(const Statistics& all)
 CentredStatistics::CentredStatistics(const Statistics& all, const Statistics& part)
     : all_(&all),
       part_(&part),
-      rest_x_((all.sum_x - part.sum_x) / static_cast<double>(all.rows - part.rows)) {}
+      rest_x_((all.sum_x - part.sum_x) / static_cast<double>(all.rows - part.rows)) {
+  require_alike(all, part);
+}
 
 CentredStatistics CentredStatistics::select(std::vector<Index> columns) const {
+  if (columns.empty()) throw Error("internal: statistics of no columns");
   CentredStatistics some = *this;
   some.rest_x_ = rest_x_(columns);
   for (Index& column : columns) {
@@ -121,7 +123,7 @@ MatrixD CentredStatistics::gram() const {
 }
 
 template <class Scalar>
-Matrix<Scalar> CentredStatistics::cross(Range targets) const {
+Matrix<Scalar> CentredStatistics::cross(Range targets, const VectorD& factors) const {
   Matrix<Scalar> result(columns(), targets.size());
   const VectorD rest = rest_y(targets);
   for (Index j = 0; j < columns(); ++j) {
@@ -132,15 +134,16 @@ Matrix<Scalar> CentredStatistics::cross(Range targets) const {
     if (part_) {
       const double* less = &part_->cross(column, targets.begin);
       for (Index v = 0; v < targets.size(); ++v)
-        to[v] = static_cast<Scalar>(from[v] - less[v] - of_mean * rest[v]);
+        to[v] = static_cast<Scalar>((from[v] - less[v] - of_mean * rest[v]) * factors[v]);
     } else {
-      for (Index v = 0; v < targets.size(); ++v) to[v] = static_cast<Scalar>(from[v] - of_mean * rest[v]);
+      for (Index v = 0; v < targets.size(); ++v)
+        to[v] = static_cast<Scalar>((from[v] - of_mean * rest[v]) * factors[v]);
     }
   }
   return result;
 }
 
-template MatrixF CentredStatistics::cross<float>(Range targets) const;
-template MatrixD CentredStatistics::cross<double>(Range targets) const;
+template MatrixF CentredStatistics::cross<float>(Range targets, const VectorD& factors) const;
+template MatrixD CentredStatistics::cross<double>(Range targets, const VectorD& factors) const;
 
 }  // namespace cinecortex::encoding

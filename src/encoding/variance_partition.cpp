@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
-#include <span>
 
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/encoding/held_out.hpp"

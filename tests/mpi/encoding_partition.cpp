@@ -282,7 +282,7 @@ TEST(GroupStatistics, AreThoseOfTheRowsInEitherPrecision) {
   const auto groups = group_statistics(x, y, data.group_of, 4, comm);
   const Range local = partition(5, comm.size(), comm.rank());
   for (Index group = 0; group < 4; ++group) {
-    const CentredStatistics centred = groups[static_cast<std::size_t>(group)];
+    const CentredStatistics centred(groups[static_cast<std::size_t>(group)]);
     const Range all{0, local.size()};
     const MatrixD rows = select_rows(data.spaces[0], data.rows_of(group)),
                   all_y = select_rows(data.y, data.rows_of(group));
@@ -291,7 +291,7 @@ TEST(GroupStatistics, AreThoseOfTheRowsInEitherPrecision) {
                   yc = targets.rowwise() - targets.colwise().mean();
     EXPECT_EQ(centred.rows(), rows.rows());
     EXPECT_LT(largest(centred.gram() - xc.transpose() * xc), 1e-12);
-    EXPECT_LT(largest(centred.cross<double>(all) - xc.transpose() * yc), 1e-11);
+    EXPECT_LT(largest(centred.cross(all) - xc.transpose() * yc), 1e-11);
     EXPECT_LT(largest(centred.mean_y(all) - targets.colwise().mean().transpose()), 1e-12);
     EXPECT_LT(largest(centred.squares_y(all) - yc.colwise().squaredNorm().transpose()), 1e-9);
   }

@@ -377,8 +377,10 @@ void expect_centred(const CentredStatistics& got, Range targets, const MatrixD& 
   EXPECT_LT(relative(got.mean_y(targets), y.colwise().mean().transpose()), 1e-13);
   EXPECT_LT(relative(got.squares_y(targets), cy.colwise().squaredNorm().transpose()), 1e-13);
   EXPECT_LT(relative(got.gram(), cx.transpose() * cx), 1e-13);
-  EXPECT_LT(relative(got.cross<double>(targets), cx.transpose() * cy), 1e-13);
-  EXPECT_LT(relative(got.cross<float>(targets).cast<double>(), cx.transpose() * cy), 1e-7);
+  EXPECT_LT(relative(got.cross(targets), cx.transpose() * cy), 1e-13);
+  EXPECT_LT(relative(got.cross<float>(targets, VectorD::Constant(targets.size(), 0.5)).cast<double>(),
+                     0.5 * cx.transpose() * cy),
+            1e-7);
 }
 
 TEST(Statistics, OfSomeRowsAndColumnsEqualDirectSums) {
@@ -397,6 +399,9 @@ TEST(Statistics, OfSomeRowsAndColumnsEqualDirectSums) {
                  rest_y);
   const std::vector<Statistics> unlike{parts[0], statistics_of(x, y, 0.5)};
   EXPECT_THROW(sum_of(unlike), Error);
+  EXPECT_THROW(sum_of({}), Error);
+  EXPECT_THROW(CentredStatistics(unlike[0], unlike[1]), Error);
+  EXPECT_THROW(without.select({}), Error);
 }
 
 TEST(Statistics, ConstantTargetsHaveNoSquares) {
@@ -424,13 +429,17 @@ MatrixD plain_predictions(const MatrixD& x, const MatrixD& y, const MatrixD& new
   return ((new_x.rowwise() - mean_x) * weights).rowwise() + mean_y;
 }
 
+std::vector<double> with_zero(std::vector<double> alphas) {
+  alphas.push_back(0.0);
+  return alphas;
+}
+
 /// Held-out scores from statistics equal those of predictions row by row, whatever form the products take.
-void compare_held_out(Index columns, Index targets, Index test_rows, Products products, double tolerance) {
+void compare_held_out(Index columns, Index targets, Index test_rows, Products products, double tolerance,
+                      std::vector<double> alphas = with_zero(default_alphas())) {
   const Index n = 4 * columns;
   const MatrixD x = graded(n + test_rows, columns, 3);
   const MatrixD y = x * random_rows(columns, targets, 4) + 2.0 * random_rows(n + test_rows, targets, 5, 1.0);
-  std::vector<double> alphas = default_alphas();
-  alphas.push_back(0.0);
   const auto got = scores_from_statistics(
       x.topRows(n), y.topRows(n), statistics_of(x.bottomRows(test_rows), y.bottomRows(test_rows), -0.5),
       alphas, products);
@@ -459,6 +468,7 @@ TEST(HeldOut, FromStatisticsEqualsPredictionsRowByRow) {
     compare_held_out(90, 130, 300, products, tolerance);
     compare_held_out(20, 1100, 50, products, tolerance);  // several tiles
   }
+  compare_held_out(250, 240, 300, Products::whole, 1e-9, {3.0});  // several tiles, by alpha
 }
 
 TEST(HeldOut, LargeDirectionsAreNotRoundedIntoSmallOnes) {
@@ -475,11 +485,12 @@ TEST(HeldOut, LargeDirectionsAreNotRoundedIntoSmallOnes) {
   const HeldOutRows rows(axes, test, alphas, targets, Products::single);
   ASSERT_TRUE(rows.single());
   const Range all{0, targets};
-  const MatrixD expected = axes.values().cwiseSqrt().cwiseInverse().asDiagonal() *
-                           (axes.vectors().transpose() * fit.cross<double>(all));
+  const MatrixD expected =
+      axes.values().cwiseSqrt().cwiseInverse().asDiagonal() * (axes.vectors().transpose() * fit.cross(all));
   // Of each direction beside the small ones together, as the fit sees them.
   const VectorD lengths = expected.bottomRows(columns - 1).colwise().norm();
-  const MatrixD wrong = (rows.projected<float>(fit, all).cast<double>() - expected).bottomRows(columns - 1);
+  const MatrixD wrong = (rows.projected<float>(fit, all, VectorD::Ones(targets)).cast<double>() - expected)
+                            .bottomRows(columns - 1);
   for (Index v = 0; v < targets; ++v) EXPECT_LT(wrong.col(v).cwiseAbs().maxCoeff(), 3e-7 * lengths[v]) << v;
 }
 
@@ -497,18 +508,21 @@ TEST(HeldOut, IsAsExactWhereOnlySmallDirectionsCount) {
   leading << VectorD::Ones(200), x.topLeftCorner(200, 30);
   const MatrixD followed = leading * leading.householderQr().solve(y.topRows(200));
   y.topRows(200) -= followed;
-  const auto scores_of = [&](Index count, Products products) {
-    const Statistics fitted = statistics_of(x.topRows(200), y.topRows(200).leftCols(count), 0.0);
+  const auto scores_of = [&](Index count, Products products, double unit = 1) {
+    const MatrixD in_unit = unit * y;
+    const Statistics fitted = statistics_of(x.topRows(200), in_unit.topRows(200).leftCols(count), 0.0);
     const CentredStatistics fit = fitted;
     const RidgeAxes axes(fit, linalg::eigh(fit.gram()));
-    const Statistics some = statistics_of(x.bottomRows(80), y.bottomRows(80).leftCols(count), 0.0);
+    const Statistics some = statistics_of(x.bottomRows(80), in_unit.bottomRows(80).leftCols(count), 0.0);
     return held_out(axes, fit, some, {1e-6, 1e-2, 1.0, 0.9 * axes.values()[0]}, products);
   };
   const HeldOut by_alpha = scores_of(9, Products::whole);  // too few for the path
   for (const auto& [products, tolerance] : {std::pair{Products::whole, 1e-8}, {Products::single, 1e-6}}) {
-    const HeldOut got = scores_of(targets, products);
-    EXPECT_LT((got.r.leftCols(9) - by_alpha.r).cwiseAbs().maxCoeff(), tolerance);
-    EXPECT_LT((got.r2.leftCols(9) - by_alpha.r2).cwiseAbs().maxCoeff(), tolerance);
+    for (const double unit : {1.0, 1e-12, 1e-20, 1e15}) {
+      const HeldOut got = scores_of(targets, products, unit);
+      EXPECT_LT((got.r.leftCols(9) - by_alpha.r).cwiseAbs().maxCoeff(), tolerance) << unit;
+      EXPECT_LT((got.r2.leftCols(9) - by_alpha.r2).cwiseAbs().maxCoeff(), tolerance) << unit;
+    }
   }
 }
 
@@ -516,17 +530,33 @@ TEST(HeldOut, DoesNotDependOnTheUnitsOfResponses) {
   const Index columns = 20, targets = 90;
   const MatrixD x = random_rows(200, columns, 21);
   const MatrixD y = x * random_rows(columns, targets, 22) + random_rows(200, targets, 23);
-  const auto scores_in = [&](double unit) {
+  const auto scores_in = [&](double unit, Products products) {
     const MatrixD in_unit = unit * y;
     const Statistics fitted = statistics_of(x.topRows(150), in_unit.topRows(150), 0.0);
     const Statistics some = statistics_of(x.bottomRows(50), in_unit.bottomRows(50), 0.0);
     const CentredStatistics fit = fitted;
-    return held_out(RidgeAxes(fit, linalg::eigh(fit.gram())), fit, some, {1.0, 100.0}, Products::single);
+    return held_out(RidgeAxes(fit, linalg::eigh(fit.gram())), fit, some, {1.0, 100.0}, products);
   };
-  const HeldOut expected = scores_in(1.0);
+  const HeldOut expected = scores_in(1.0, Products::whole);
   for (const double unit : {1e-30, 1e-13, 1e13, 1e30}) {
-    EXPECT_LT((scores_in(unit).r - expected.r).cwiseAbs().maxCoeff(), 1e-6) << unit;
-    EXPECT_LT((scores_in(unit).r2 - expected.r2).cwiseAbs().maxCoeff(), 1e-6) << unit;
+    const HeldOut got = scores_in(unit, Products::single);
+    EXPECT_LT((got.r - expected.r).cwiseAbs().maxCoeff(), 1e-6) << unit;
+    EXPECT_LT((got.r2 - expected.r2).cwiseAbs().maxCoeff(), 1e-6) << unit;
+  }
+}
+
+/// A column that varies in the held-out rows alone.
+TEST(HeldOut, FitsWithoutDirectionsPredictTheMean) {
+  const MatrixD x = MatrixD::Zero(40, 3), other = random_rows(10, 3, 31), y = random_rows(50, 70, 32);
+  for (const auto products : {Products::whole, Products::single}) {
+    const auto got = scores_from_statistics(x, y.topRows(40), statistics_of(other, y.bottomRows(10), 0.25),
+                                            {1.0, 0.0}, products);
+    EXPECT_EQ(got.r, MatrixD::Zero(2, 70));
+    for (Index v = 0; v < 70; ++v) {
+      const VectorD truth = y.col(v).tail(10);
+      const double sse = (truth.array() - y.col(v).head(40).mean()).square().sum();
+      EXPECT_NEAR(got.r2(0, v), 1 - sse / (truth.array() - truth.mean()).square().sum(), 1e-12);
+    }
   }
 }
 

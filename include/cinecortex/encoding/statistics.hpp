@@ -24,7 +24,7 @@ struct Statistics {
 };
 
 /// Those of all the parts' rows, by several threads.
-/// @throws Error if shapes or shifts differ.
+/// @throws Error if shapes or shifts differ, or there is no part.
 Statistics sum_of(std::span<const Statistics> parts);
 
 /// Sums of some rows and columns about the rows' own means: G̃ = XᵀX - n μ_x μ_xᵀ, C̃ = XᵀY - n μ_x μ_yᵀ. A view: they are
@@ -33,10 +33,12 @@ class CentredStatistics {
  public:
   /// @pre there are rows
   CentredStatistics(const Statistics& all);  // NOLINT(google-explicit-constructor): all rows are rows
+  CentredStatistics(const Statistics&& all) = delete;
   /// The rows of `all` that are not among those of `part`.
-  /// @pre there are such rows; the shifts are the same
+  /// @pre there are such rows    @throws Error if shapes or shifts differ.
   CentredStatistics(const Statistics& all, const Statistics& part);
   /// The same rows, only these columns of x, in this order.
+  /// @throws Error if there are none.
   CentredStatistics select(std::vector<Index> columns) const;
 
   Index rows() const noexcept;                                ///< n
@@ -47,8 +49,10 @@ class CentredStatistics {
   /// ‖ỹ‖²; 0 where it is what rounding leaves of the squares about the shift.
   VectorD squares_y(Range targets) const;
   MatrixD gram() const;  ///< [p, p]
+  /// [p, targets], subtracted in float64, times each target's factor.
   template <class Scalar>
-  Matrix<Scalar> cross(Range targets) const;  ///< [p, targets], subtracted in float64
+  Matrix<Scalar> cross(Range targets, const VectorD& factors) const;
+  MatrixD cross(Range targets) const { return cross<double>(targets, VectorD::Ones(targets.size())); }
 
  private:
   VectorD rest_y(Range targets) const;  ///< what the shift left of the mean
