@@ -50,12 +50,12 @@ class Krylov:
     block: float
     basis: float
     products: float  # vectors multiplied, as seen on a spectrum 1/j
-    restarts: float = 4  # small eigenproblems
+    restarts: float = 3  # small eigenproblems
 
     @staticmethod
     def of(shape):
         block = max(8.0, min(64.0, shape.components / 8))
-        return Krylov(block, 2 * shape.components + block, 3.3 * (shape.components + block))
+        return Krylov(block, 2 * shape.components + block, 3.5 * (shape.components + block))
 
 
 def components(shape):
