@@ -227,8 +227,7 @@ StageTimes stage_times(const TimeModel& model, const Config& config, const Conte
           sweep_cases(*experiment.sweep, p.space->design, p.pca.components, "space " + p.space->name);
       for (const auto& tried : cases) swept.push_back(tried.columns());
     }
-    const Index folds =
-        swept.empty() ? 0 : sweep_shape(experiment, *p.space, features, context, 1).groups;
+    const Index folds = swept.empty() ? 0 : sweep_shape(experiment, *p.space, features, context, 1).groups;
     for (const auto& [subject, targets] : context.catalogue.targets) {
       Index rows = 0;
       for (const auto* run : context.with_fmri(context.split.stack, subject)) rows += run->rows(subject);

@@ -15,7 +15,6 @@ inline constexpr Index together_from = 4000;
 /// @pre    the workspace, 2 n² on rank 0 or 2 n²/P with ScaLAPACK, is counted in 32 bits
 /// @throws StageError, on every rank, if it holds NaN or infinity, or does not converge.
 /// Collective: over comm.
-EigenPairs eigh(MatrixD symmetric, const parallel::Communicator& comm,
-                Index scalapack_from = together_from);
+EigenPairs eigh(MatrixD symmetric, const parallel::Communicator& comm, Index scalapack_from = together_from);
 
 }  // namespace cinecortex::linalg
