@@ -14,11 +14,19 @@ using linalg::gemm;
 using linalg::product;
 
 constexpr Index rows_of_a_band = 32;
+constexpr Index terms_of_a_sum = 128;  // in the products' precision
 
 /// Eigenvalues that differ by less, relative to the larger, are neighbours: their expansion is off by a sixth of its fourth
 /// power, the others' rounding grows with its inverse.
 template <class Scalar>
 constexpr double closeness = std::is_same_v<Scalar, float> ? 1.0 / 32 : 1.0 / 256;
+
+/// So many columns that OpenBLAS does not multiply them by its kernel for small matrices (up to 10⁶ operations), which rounds less
+/// than the one that a tile of targets is multiplied by.
+Index probes_with_padding(Index rank, Index probes) {
+  constexpr Index small = 1000000, tile = 256;
+  return std::clamp(small / std::max<Index>(1, rank * rank) + 1, probes, tile);
+}
 
 /// For each direction the range of its neighbours; both ends grow with the direction.
 std::vector<Range> neighbours_of(const VectorD& descending, double closeness) {
@@ -93,11 +101,16 @@ PathForm<Scalar>::PathForm(const VectorD& values, const MatrixD& w, const std::v
 
 template <class Scalar>
 MatrixD PathForm<Scalar>::operator()(const Matrix<Scalar>& a) const {
-  Matrix<Scalar> q = Matrix<Scalar>::Zero(shrinkages_.cols(), a.cols());
-  Matrix<Scalar> z(a.rows(), a.cols());
+  MatrixD q = MatrixD::Zero(shrinkages_.cols(), a.cols());
+  Matrix<Scalar> z(a.rows(), a.cols()), sum(q.rows(), q.cols());
   const auto add = [&](const Matrix<Scalar>& weights) {
     z.array() *= a.array();
-    gemm(true, false, Scalar{1}, weights, z, Scalar{1}, q);
+    for (Index begin = 0; begin < z.rows(); begin += terms_of_a_sum) {
+      const Index terms = std::min(terms_of_a_sum, z.rows() - begin);
+      gemm(true, false, Scalar{1}, weights.middleRows(begin, terms), z.middleRows(begin, terms), Scalar{0},
+           sum);
+      q += sum.template cast<double>();
+    }
   };
   const auto add_bands = [&](Matrix<Scalar> Band::*of, const Matrix<Scalar>& weights) {
     for (const Band& band : bands_) {
@@ -114,9 +127,11 @@ MatrixD PathForm<Scalar>::operator()(const Matrix<Scalar>& a) const {
   }
   if (constant_.size() > 0) {
     gemm(false, false, Scalar{1}, constant_, a, Scalar{0}, z);
-    q.rowwise() += z.cwiseProduct(a).colwise().sum();
+    const Eigen::RowVectorXd all =
+        z.template cast<double>().cwiseProduct(a.template cast<double>()).colwise().sum();
+    q.rowwise() += all;
   }
-  return at_largest_.cwiseAbs2().asDiagonal() * q.template cast<double>();
+  return at_largest_.cwiseAbs2().asDiagonal() * q;
 }
 
 template <class Scalar>
@@ -134,7 +149,9 @@ VectorD PathForm<Scalar>::rounding(const MatrixD& w) const {
   for (Index i = 0; i < a.rows(); ++i) {
     for (Index v = 0; v < probes; ++v) a(i, v) = linalg::counter_normal(0, i, v);
   }
-  const MatrixD got = (*this)(a.cast<Scalar>());
+  Matrix<Scalar> padded = Matrix<Scalar>::Zero(a.rows(), probes_with_padding(a.rows(), probes));
+  padded.leftCols(probes) = a.cast<Scalar>();
+  const MatrixD got = (*this)(padded).leftCols(probes);
   VectorD result = VectorD::Zero(got.rows());
   if (a.rows() == 0) return result;
   MatrixD shrunken(a.rows(), probes * got.rows());  // of all alphas, for one product
