@@ -63,10 +63,9 @@ CentredStatistics::CentredStatistics(const Statistics& all)
     : all_(&all), rest_x_(all.sum_x / static_cast<double>(all.rows)) {}
 
 CentredStatistics::CentredStatistics(const Statistics& all, const Statistics& part)
-    : all_(&all),
-      part_(&part),
-      rest_x_((all.sum_x - part.sum_x) / static_cast<double>(all.rows - part.rows)) {
+    : all_(&all), part_(&part) {
   require_alike(all, part);
+  rest_x_ = (all.sum_x - part.sum_x) / static_cast<double>(all.rows - part.rows);
 }
 
 CentredStatistics CentredStatistics::select(std::vector<Index> columns) const {
