@@ -80,12 +80,9 @@ HeldOutRows::Path<Scalar> HeldOutRows::path_of(const MatrixD& w) const {
 
 template <class Scalar>
 Variation HeldOutRows::by_path(const Path<Scalar>& path, const Matrix<Scalar>& fit) const {
-  const Matrix<Scalar> squares = fit.cwiseAbs2(),
-                       shrinkages = beside_largest_.cwiseAbs2().template cast<Scalar>();
-  const MatrixD fitted = product(true, false, shrinkages, squares).template cast<double>();
-  const Eigen::RowVectorXd all = squares.colwise().sum().template cast<double>();
-  return {path.form(fit).cwiseMax(0.0),
-          path.rounding.cwiseProduct(at_largest_).asDiagonal() * (fitted * all.asDiagonal()).cwiseSqrt()};
+  const Eigen::RowVectorXd squares = fit.colwise().squaredNorm().template cast<double>();
+  const MatrixD sizes = (path.form.shrunken_squares(fit) * squares.asDiagonal()).cwiseSqrt();
+  return {path.form(fit).cwiseMax(0.0), path.rounding.asDiagonal() * sizes};
 }
 
 template <>

@@ -135,6 +135,12 @@ MatrixD PathForm<Scalar>::operator()(const Matrix<Scalar>& a) const {
 }
 
 template <class Scalar>
+MatrixD PathForm<Scalar>::shrunken_squares(const Matrix<Scalar>& a) const {
+  const Matrix<Scalar> sums = product(true, false, squares_, Matrix<Scalar>(a.cwiseAbs2()));
+  return at_largest_.cwiseAbs2().asDiagonal() * sums.template cast<double>();
+}
+
+template <class Scalar>
 double PathForm<Scalar>::products() const noexcept {
   double entries = static_cast<double>(far_.size() + constant_.size());
   for (const Band& band : bands_) entries += static_cast<double>(band.squares.size() + band.cubes.size());

@@ -19,6 +19,8 @@ class PathForm {
 
   /// q [A, t] of coordinates a [r, t].   From any thread.
   MatrixD operator()(const Matrix<Scalar>& a) const;
+  /// ‖s ∘ a‖² [A, t].   From any thread.
+  MatrixD shrunken_squares(const Matrix<Scalar>& a) const;
   /// How much of an alpha's q is rounding, and what neighbours' expansion leaves: about [A] · ‖a‖ · ‖s ∘ a‖, as some random
   /// coordinates show.
   /// @param w  that the form was made of
