@@ -417,12 +417,10 @@ double sweep_bytes(const std::vector<SweepPoint>& points, const SweepShape& shap
     fits = std::max(fits, static_cast<double>(at_once) * fit_bytes(point.columns(), local));
   }
   // Fits side by side are of one set of statistics, or of as many as their folds may belong to.
-  const auto groups = static_cast<std::size_t>(std::max<Index>(1, shape.groups));
-  const auto nests = nests_of(points, largest_first(points));
-  const Index sets = by_nests(nests, points.size(), groups, shape.ranks)
-                         ? 1
-                         : std::min(std::ssize(points),
-                                    (most_at_once + shape.groups - 2) / std::max<Index>(1, shape.groups) + 1);
+  const Index groups = std::max<Index>(1, shape.groups), count = std::ssize(points);
+  const bool one_set = by_nests(nests_of(points, largest_first(points)), points.size(),
+                                static_cast<std::size_t>(groups), shape.ranks);
+  const Index sets = one_set ? 1 : std::min(count, (most_at_once + groups - 2) / groups + 1);
   for (const Index d : delays) {
     for (const Index e : delays) differences.insert(std::abs(d - e));
   }
