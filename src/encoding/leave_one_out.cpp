@@ -7,9 +7,9 @@
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/parallel/threads.hpp"
 #include "leave_out.hpp"
+#include "read_ahead.hpp"
 #include "residual_squares.hpp"
 #include "shared_terms.hpp"
-#include "stream_ahead.hpp"
 
 namespace cinecortex::encoding {
 namespace {
@@ -17,8 +17,7 @@ namespace {
 constexpr Index strip = targets_of_a_strip;
 constexpr Index tile = targets_of_a_tile;
 
-/// Sums weighted squares over rows. Blocks of few rows wait to be multiplied together, for they would not fill the
-/// processor.
+/// Sums weighted squares over the rows of one group of blocks after the other.
 template <class Scalar>
 class RowPass {
  public:
@@ -30,44 +29,32 @@ class RowPass {
         alphas_(alphas),
         sums_(MatrixD::Zero(alphas, projection.cols())) {}
 
-  void add(const Matrix<Scalar>& u, const Matrix<Scalar>& y, const MatrixD& gaps) {
-    const Matrix<Scalar> weights = gaps.cwiseInverse().template cast<Scalar>();
-    if (count_ == 0 && u.rows() >= enough_rows) return multiply(u, y, weights);
-    if (count_ + u.rows() > u_.rows()) {
-      u_.conservativeResize(count_ + u.rows(), u.cols());
-      y_.conservativeResize(count_ + u.rows(), y.cols());
-      weights_.conservativeResize(count_ + u.rows(), alphas_);
-    }
-    u_.middleRows(count_, u.rows()) = u;
-    y_.middleRows(count_, u.rows()) = y;
-    weights_.middleRows(count_, u.rows()) = weights;
-    count_ += u.rows();
-    if (count_ >= enough_rows) flush();
-  }
-
-  /// [A, t_col], targets as the source has them.
-  MatrixD& finish() {
-    flush();
-    return sums_;
-  }
-
- private:
-  static constexpr Index enough_rows = 1536;
-
-  void flush() {
-    if (count_ > 0) multiply(u_.topRows(count_), y_.topRows(count_), weights_.topRows(count_));
+  /// A group of so many rows comes next.
+  void begin(Index rows) {
+    y_.resize(rows, projection_.cols());
+    weights_.resize(rows, alphas_);
     count_ = 0;
   }
 
-  using Rows = Eigen::Ref<const Matrix<Scalar>>;
+  /// The group's next block.
+  void add(const Matrix<Scalar>& y, const MatrixD& gaps) {
+    y_.middleRows(count_, y.rows()) = y;
+    weights_.middleRows(count_, y.rows()) = gaps.cwiseInverse().template cast<Scalar>();
+    count_ += y.rows();
+  }
 
-  void multiply(const Rows& u, const Rows& y, const Rows& weights) {
+  /// @param u  of the whole group
+  void multiply(const Matrix<Scalar>& u) {
     const Index targets = projection_.cols();
     for (Index begin = 0; begin < targets; begin += tile) {
-      add_tile(u, y, weights, {begin, std::min(targets, begin + tile)});
+      add_tile(u, {begin, std::min(targets, begin + tile)});
     }
   }
 
+  /// [A, t_col], targets as the source has them.
+  const MatrixD& sums() const noexcept { return sums_; }
+
+ private:
   /// The tile's projections in some directions times those of each of the terms' factors, side by side.
   void scale(Range directions, const std::vector<Index>& terms, Range columns, Index width) {
     scaled_.resize(directions.size(), std::ssize(terms) * width);
@@ -85,7 +72,7 @@ class RowPass {
     });
   }
 
-  void add_tile(const Rows& u, const Rows& y, const Rows& weights, Range columns) {
+  void add_tile(const Matrix<Scalar>& u, Range columns) {
     const Index terms = shared_.terms[static_cast<std::size_t>(columns.end - 1)];
     const Index width = (columns.size() + strip - 1) / strip * strip;
     products_.resize(u.rows(), terms * width);
@@ -105,10 +92,10 @@ class RowPass {
           std::span(shared_.order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(used));
       Matrix<Scalar> strip_y = Matrix<Scalar>::Zero(u.rows(), strip);
       for (Index i = 0; i < u.rows(); ++i) {
-        for (Index v = 0; v < used; ++v) strip_y(i, v) = y(i, targets[static_cast<std::size_t>(v)]);
+        for (Index v = 0; v < used; ++v) strip_y(i, v) = y_(i, targets[static_cast<std::size_t>(v)]);
       }
       MatrixD sums = MatrixD::Zero(alphas_, strip);
-      add_residual_squares(products_, width, s * strip, strip_y, weights, coefficients, sums);
+      add_residual_squares(products_, width, s * strip, strip_y, weights_, coefficients, sums);
       for (Index v = 0; v < used; ++v) sums_.col(targets[static_cast<std::size_t>(v)]) += sums.col(v);
     });
   }
@@ -118,8 +105,53 @@ class RowPass {
   Matrix<Scalar> factors_;       ///< [r, R]
   Matrix<Scalar> coefficients_;  ///< [A, R]
   Index alphas_;
-  MatrixD sums_;  ///< [A, t_col]
-  Matrix<Scalar> u_, y_, weights_, products_, scaled_;
+  MatrixD sums_;                ///< [A, t_col]
+  Matrix<Scalar> y_, weights_;  ///< of the group
+  Matrix<Scalar> products_, scaled_;
+  Index count_ = 0;  ///< rows of the group that are here
+};
+
+/// What the exact residuals of hard rows exceed the shared form's by. Rows are taken some hundreds at a time, for each time
+/// costs a pass over the projections of all targets for each alpha.
+class HardRows {
+ public:
+  HardRows(const RidgeProblem& problem, const SpectralForm& form, const MatrixD& projection,
+           const WeightRange& weights, const std::vector<double>& alphas)
+      : form_(form), middle_(weights.middle) {
+    if (weights.hard_rows == 0) return;
+    exact_.emplace(form.values(), projection, alphas, problem.rows());  // copies the projections
+    const Index room = std::min(hard_rows_at_once(projection.cols()), weights.hard_rows);
+    u_.resize(room, form.rank());
+    y_.resize(room, projection.cols());
+  }
+
+  /// @param rows  the block's hard ones    @param y  the block's
+  template <class Scalar>
+  void add(Index block, const std::vector<Index>& rows, const Matrix<Scalar>& y) {
+    if (rows.empty()) return;
+    const MatrixD u = form_.left_vectors(block, rows);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      u_.row(count_) = u.row(static_cast<Index>(i));
+      y_.row(count_) = y.row(rows[i]).template cast<double>();
+      if (++count_ == u_.rows()) flush();
+    }
+  }
+
+  void add_to(MatrixD& sums) {
+    flush();
+    if (exact_) sums += exact_->sums();
+  }
+
+ private:
+  void flush() {
+    if (count_ > 0) exact_->add_beyond(middle_, u_.topRows(count_), y_.topRows(count_));
+    count_ = 0;
+  }
+
+  const SpectralForm& form_;
+  const VectorD& middle_;
+  std::optional<LeaveOneOut> exact_;
+  MatrixD u_, y_;  ///< rows that wait
   Index count_ = 0;
 };
 
@@ -135,29 +167,30 @@ template <class Scalar>
 MatrixD sum_rows(const RidgeProblem& problem, const SpectralForm& form, const Leverages& leverages,
                  const SharedTerms& shared, const WeightRange& weights, const MatrixD& projection,
                  const VectorD& mean_y, const std::vector<double>& alphas) {
-  RowPass<Scalar> pass(shared, form.values(), projection, static_cast<Index>(alphas.size()));
-  std::optional<LeaveOneOut> exact;  // a copy of the projection, so only where it is needed
-  if (weights.hard_rows > 0) exact.emplace(form.values(), projection, alphas, problem.rows());
-  stream_ahead(
-      problem, [&](Index block) { return problem.centred_y<Scalar>(block, mean_y); },
-      [&](Index block, const Matrix<Scalar>& y) {
-        const Range rows{problem.first_row(block), problem.first_row(block + 1)};
-        const auto hard = hard_rows_of(leverages, rows);
-        Matrix<Scalar> made;
-        const Matrix<Scalar>& u = leverages.left_vectors(block, made);
-        // Hard rows take part with the middle weight; what theirs is beyond it comes from the exact sums.
-        MatrixD gaps = leverages.gaps().middleRows(rows.begin, rows.size());
-        for (const Index row : hard) gaps.row(row) = weights.middle.cwiseSqrt().cwiseInverse().transpose();
-        pass.add(u, y, gaps);
-        if (hard.empty()) return;
-        MatrixD made_again;
-        exact->add_beyond(weights.middle, leverages.left_vectors(block, made_again)(hard, Eigen::all),
-                          y(hard, Eigen::all).template cast<double>());
-      });
   MatrixD sums;
   parallel::agree(problem.comm(), [&] {
-    sums = pass.finish();
-    if (exact) sums += exact->sums();
+    RowPass<Scalar> pass(shared, form.values(), projection, static_cast<Index>(alphas.size()));
+    HardRows hard_rows(problem, form, projection, weights, alphas);
+    ReadAhead ahead(problem.blocks_with_rows_local(),
+                    [&](Index block) { return problem.centred_y<Scalar>(block, mean_y); });
+    Matrix<Scalar> made;
+    for (std::size_t i = 0; i < leverages.groups().size(); ++i) {
+      const BlockGroup& group = leverages.groups()[i];
+      pass.begin(group.rows);
+      for (const Index block : group.blocks) {
+        const Range rows{problem.first_row(block), problem.first_row(block + 1)};
+        const Matrix<Scalar> y = ahead.next();
+        // Hard rows take part with the middle weight; what theirs is beyond it comes from the exact sums.
+        const auto hard = hard_rows_of(leverages, rows);
+        MatrixD gaps = leverages.gaps().middleRows(rows.begin, rows.size());
+        for (const Index row : hard) gaps.row(row) = weights.middle.cwiseSqrt().cwiseInverse().transpose();
+        pass.add(y, gaps);
+        hard_rows.add(block, hard, y);
+      }
+      pass.multiply(leverages.left_vectors(i, made));
+    }
+    sums = pass.sums();
+    hard_rows.add_to(sums);
   });
   return sums;
 }

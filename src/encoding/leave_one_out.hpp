@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <vector>
 
 #include "leverages.hpp"
@@ -12,6 +13,12 @@ struct LeaveOneOutCurve {
   double products = 0;   ///< with U that a target needed instead of A, mean over targets
   Index exact_rows = 0;  ///< rows of high leverage, computed alpha by alpha in float64
 };
+
+/// Rows of high leverage that are collected before their residuals are made, for `targets` of a grid column.
+constexpr Index hard_rows_at_once(Index targets) {
+  constexpr Index most_numbers = Index{2} << 20;
+  return std::clamp<Index>(most_numbers / std::max<Index>(targets, 1), 16, 256);
+}
 
 /// Source: mathematics §3.   Collective: over the problem's communicator.
 LeaveOneOutCurve leave_one_out(const RidgeProblem& problem, const SpectralForm& form,

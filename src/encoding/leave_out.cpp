@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "cinecortex/linalg/dense.hpp"
+#include "target_tiles.hpp"
 
 namespace cinecortex::encoding {
 namespace {
@@ -13,19 +14,6 @@ std::vector<Shrinkage> shrinkages(const VectorD& values, const std::vector<doubl
   std::vector<Shrinkage> all;
   for (const double alpha : alphas) all.emplace_back(values, alpha);
   return all;
-}
-
-/// e₀: what no alpha can explain.
-MatrixD out_of_reach(const MatrixD& u, const MatrixD& y, const MatrixD& projection) {
-  MatrixD rest = y;
-  linalg::gemm(false, false, -1.0, u, projection, 1.0, rest);
-  return rest;
-}
-
-/// U (shape ∘ ŷ)
-MatrixD shaped(const MatrixD& u, const VectorD& shape, const MatrixD& projection) {
-  const MatrixD scaled = shape.asDiagonal() * projection;
-  return linalg::product(false, false, u, scaled);
 }
 
 }  // namespace
@@ -57,7 +45,8 @@ void LeaveOneOut::add_beyond(const VectorD& weight, const MatrixD& u, const Matr
   VectorD gap = (1.0 - 1.0 / static_cast<double>(rows_global_) - squared.rowwise().sum().array()).matrix();
   const double zero = reaches_all(u.cols(), rows_global_) ? std::numeric_limits<double>::infinity()
                                                           : zero_leverage_gap(rows_global_, u.cols());
-  MatrixD rest = out_of_reach(u, y, projection_);
+  MatrixD rest = y;  // e₀: what no alpha can explain
+  linalg::gemm(false, false, -1.0, u, projection_, 1.0, rest);
   for (Index row = 0; row < gap.size(); ++row) {
     if (gap[row] > zero) continue;
     gap[row] = 0;
@@ -67,12 +56,17 @@ void LeaveOneOut::add_beyond(const VectorD& weight, const MatrixD& u, const Matr
     const auto& [shape, factor] = shrinkages_[a];
     const VectorD scale = (gap.array() > 0).select(VectorD::Constant(gap.size(), factor), 1.0);
     const VectorD one_minus_h = gap + scale.cwiseProduct(squared * shape);
-    const MatrixD residual = rest + scale.asDiagonal() * shaped(u, shape, projection_);
     // Where g was left unscaled the true residual is `factor` times this one.
     const VectorD size = (gap.array() > 0).select(VectorD::Ones(gap.size()), factor);
     const VectorD weights =
         one_minus_h.cwiseAbs2().cwiseInverse() - weight[static_cast<Index>(a)] * size.cwiseAbs2();
-    sums_.row(static_cast<Index>(a)) += weights.transpose() * residual.cwiseAbs2();
+    const MatrixD shaped = scale.asDiagonal() * u * shape.asDiagonal();
+    for_each_tile(rest.cols(), [&](Range some) {
+      MatrixD residual = rest.middleCols(some.begin, some.size());
+      linalg::gemm(false, false, 1.0, shaped, projection_.middleCols(some.begin, some.size()), 1.0, residual);
+      sums_.row(static_cast<Index>(a)).segment(some.begin, some.size()) +=
+          weights.transpose() * residual.cwiseAbs2();
+    });
   }
 }
 

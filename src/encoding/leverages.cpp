@@ -1,6 +1,7 @@
 #include "leverages.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/parallel/threads.hpp"
@@ -25,7 +26,7 @@ class Gaps {
 
   /// Squares are float64; strips of rows keep them in the cache.
   template <class Scalar>
-  void put(const Matrix<Scalar>& u, ViewD to) const {
+  void put(const ConstView<Scalar>& u, ViewD to) const {
     constexpr Index strip_rows = 64;
     parallel::for_each_in_threads((u.rows() + strip_rows - 1) / strip_rows, [&](Index i) {
       const Index begin = i * strip_rows, rows = std::min(strip_rows, u.rows() - begin);
@@ -44,9 +45,46 @@ class Gaps {
   double rows_global_;
 };
 
-/// The rank of a grid row that makes the rows of U of its i-th block.
-int owner(std::size_t i, int parts) {
-  return static_cast<int>(i % static_cast<std::size_t>(parts));
+std::vector<BlockGroup> grouped(const RidgeProblem& problem) {
+  constexpr Index enough_rows = 1536;
+  std::vector<BlockGroup> groups;
+  for (const Index block : problem.blocks_with_rows_local()) {
+    if (groups.empty() || groups.back().rows >= enough_rows) groups.emplace_back();
+    groups.back().blocks.push_back(block);
+    groups.back().rows += problem.rows(block);
+  }
+  return groups;
+}
+
+std::size_t groups_that_fit(const std::vector<BlockGroup>& groups, Index bytes_of_a_row, Index cache_bytes) {
+  std::size_t count = 0;
+  for (Index bytes = 0; count < groups.size(); ++count) {
+    bytes += groups[count].rows * bytes_of_a_row;
+    if (bytes > cache_bytes) break;
+  }
+  return count;
+}
+
+/// A block among its group's rows, and the rank of the grid row that makes its rows of U.
+struct Piece {
+  std::size_t group;
+  Index block;
+  Range rows;
+  int owner;
+};
+
+/// Ranks of a grid row have the same blocks: each makes some, and gives the others those to keep.
+std::vector<Piece> deal(const std::vector<BlockGroup>& groups, const RidgeProblem& problem) {
+  std::vector<Piece> pieces;
+  for (std::size_t group = 0; group < groups.size(); ++group) {
+    Index begin = 0;
+    for (const Index block : groups[group].blocks) {
+      const auto owner = std::ssize(pieces) % problem.grid().target_parts();
+      pieces.push_back({group, block, {begin, begin + problem.rows(block)}, static_cast<int>(owner)});
+      begin += problem.rows(block);
+    }
+  }
+  return pieces;
 }
 
 }  // namespace
@@ -54,65 +92,57 @@ int owner(std::size_t i, int parts) {
 Leverages::Leverages(const RidgeProblem& problem, const SpectralForm& form, const std::vector<double>& alphas,
                      Index cache_bytes)
     : form_(form),
-      gaps_(MatrixD::Zero(problem.rows(), static_cast<Index>(alphas.size()))),
-      kept_single_(static_cast<std::size_t>(problem.blocks())),
-      kept_double_(static_cast<std::size_t>(problem.blocks())) {
-  // Ranks of a grid row have the same blocks: each makes the rows of U of some, and gives the others those to keep.
-  const auto blocks = problem.blocks_with_rows_local();
-  const std::size_t kept = blocks_that_fit(problem, blocks, cache_bytes);
-  const int part = problem.grid().target_part(), parts = problem.grid().target_parts();
-  const Gaps gaps(form.values(), alphas, problem.rows());
-  parallel::agree(problem.comm(), [&] {
-    for (std::size_t i = 0; i < blocks.size(); ++i) {
-      interrupt::check();
-      const Index block = blocks[i];
-      const bool own = owner(i, parts) == part;
-      const auto to = gaps_.middleRows(problem.first_row(block), problem.rows(block));
-      if (form.single_precision()) {
-        make_rows(
-            own, i < kept, problem.rows(block), kept_single_[static_cast<std::size_t>(block)],
-            [&] { return form.left_vectors_single(block); }, [&](const MatrixF& u) { gaps.put(u, to); });
-      } else {
-        make_rows(
-            own, i < kept, problem.rows(block), kept_double_[static_cast<std::size_t>(block)],
-            [&] { return form.left_vectors(block); }, [&](const MatrixD& u) { gaps.put(u, to); });
-      }
-    }
-  });
-  if (parts > 1) {
-    const auto row = problem.comm().split(problem.grid().run_part(), part);
-    for (std::size_t i = 0; i < kept; ++i) {
-      const auto block = static_cast<std::size_t>(blocks[i]);
-      row.broadcast(numbers(kept_single_[block]), owner(i, parts));
-      row.broadcast(numbers(kept_double_[block]), owner(i, parts));
-    }
+      groups_(grouped(problem)),
+      gaps_(MatrixD::Zero(problem.rows(), static_cast<Index>(alphas.size()))) {
+  if (form.single_precision()) {
+    make_rows<float>(problem, alphas, cache_bytes);
+  } else {
+    // The dual form keeps all of U itself.
+    make_rows<double>(problem, alphas, form.name() == "primal" ? cache_bytes : 0);
   }
   problem.comm().sum(numbers(gaps_));
   hard_ = hard_threshold();
 }
 
-template <class Scalar, class Make, class Put>
-void Leverages::make_rows(bool own, bool keep, Index rows, Matrix<Scalar>& kept, Make&& make,
-                          Put&& put) const {
-  if (own) {
-    Matrix<Scalar> u = make();
-    put(u);
-    if (keep) kept = std::move(u);
-  } else if (keep) {
-    kept.resize(rows, form_.rank());
+template <class Scalar>
+void Leverages::make_rows(const RidgeProblem& problem, const std::vector<double>& alphas, Index cache_bytes) {
+  const Index rank = form_.rank();
+  const auto keep = groups_that_fit(groups_, rank * static_cast<Index>(sizeof(Scalar)), cache_bytes);
+  const int part = problem.grid().target_part(), parts = problem.grid().target_parts();
+  const auto pieces = deal(groups_, problem);
+  auto& kept = kept_.emplace<std::vector<Matrix<Scalar>>>(keep);
+  parallel::agree(problem.comm(), [&] {
+    const Gaps gaps(form_.values(), alphas, problem.rows());
+    Matrix<Scalar> room;
+    for (const Piece& piece : pieces) {
+      interrupt::check();
+      const auto put = [&](View<Scalar> u) {
+        form_.put_left_vectors(piece.block, u);
+        gaps.put<Scalar>(u, gaps_.middleRows(problem.first_row(piece.block), piece.rows.size()));
+      };
+      if (piece.group < keep) {
+        Matrix<Scalar>& of_group = kept[piece.group];
+        of_group.resize(groups_[piece.group].rows, rank);
+        auto rows = of_group.middleRows(piece.rows.begin, piece.rows.size());
+        // Fresh pages are made here, at the same time as the others': broadcasts would wait for each rank's in turn.
+        if (piece.owner == part) {
+          put(rows);
+        } else {
+          rows.setZero();
+        }
+      } else if (piece.owner == part) {
+        room.resize(piece.rows.size(), rank);
+        put(room);
+      }
+    }
+  });
+  if (parts == 1) return;
+  const auto row = problem.comm().split(problem.grid().run_part(), part);
+  for (const Piece& piece : pieces) {
+    if (piece.group >= keep) break;
+    Scalar* first = kept[piece.group].data() + piece.rows.begin * rank;
+    row.broadcast(std::span(first, static_cast<std::size_t>(piece.rows.size() * rank)), piece.owner);
   }
-}
-
-std::size_t Leverages::blocks_that_fit(const RidgeProblem& problem, const std::vector<Index>& blocks,
-                                       Index cache_bytes) const {
-  if (!form_.single_precision() && form_.name() != "primal") return 0;  // the dual form keeps all of U itself
-  const Index number = form_.single_precision() ? 4 : 8;
-  std::size_t count = 0;
-  for (Index bytes = 0; count < blocks.size(); ++count) {
-    bytes += problem.rows(blocks[count]) * form_.rank() * number;
-    if (bytes > cache_bytes) break;
-  }
-  return count;
 }
 
 double Leverages::hard_threshold() const {
@@ -128,16 +158,20 @@ double Leverages::hard_threshold() const {
   return spread(hundredth) < spread(least.front()) / 3 ? hundredth : always;
 }
 
-const MatrixF& Leverages::left_vectors(Index block, MatrixF& room) const {
-  const MatrixF& kept = kept_single_[static_cast<std::size_t>(block)];
-  if (kept.size() > 0) return kept;
-  return room = form_.left_vectors_single(block);
+template <class Scalar>
+const Matrix<Scalar>& Leverages::left_vectors(std::size_t group, Matrix<Scalar>& room) const {
+  const auto* kept = std::get_if<std::vector<Matrix<Scalar>>>(&kept_);
+  if (kept != nullptr && group < kept->size()) return (*kept)[group];
+  room.resize(groups_[group].rows, form_.rank());
+  Index first = 0;
+  for (const Index block : groups_[group].blocks) {
+    form_.put_left_vectors(block, room.middleRows(first, form_.rows(block)));
+    first += form_.rows(block);
+  }
+  return room;
 }
 
-const MatrixD& Leverages::left_vectors(Index block, MatrixD& room) const {
-  const MatrixD& kept = kept_double_[static_cast<std::size_t>(block)];
-  if (kept.size() > 0) return kept;
-  return room = form_.left_vectors(block);
-}
+template const MatrixF& Leverages::left_vectors(std::size_t, MatrixF&) const;
+template const MatrixD& Leverages::left_vectors(std::size_t, MatrixD&) const;
 
 }  // namespace cinecortex::encoding

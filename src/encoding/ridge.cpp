@@ -85,9 +85,9 @@ MatrixD left_out_group_errors(const RidgeProblem& problem, const SpectralForm& f
   const bool single = form.single_precision() && problem.y().single_precision();
   problem.stream([&](Index block) {
     if (single &&
-        left_out.add_single(form.left_vectors_single(block), problem.centred_y<float>(block, mean_y)))
+        left_out.add_single(form.left_vectors<float>(block), problem.centred_y<float>(block, mean_y)))
       return;
-    left_out.add(form.left_vectors(block), problem.centred_y<double>(block, mean_y));
+    left_out.add(form.left_vectors<double>(block), problem.centred_y<double>(block, mean_y));
   });
   MatrixD errors = std::move(left_out.sums());
   problem.grid().run_axis().sum(numbers(errors));
@@ -105,7 +105,7 @@ class TurnedRows final : public BlockSource {
   Index columns() const override { return std::max<Index>(form_.rank(), 1); }
   MatrixD read(Index block, Range columns) const override {
     if (form_.rank() == 0) return MatrixD::Zero(rows(block), columns.size());
-    const MatrixD rows = form_.left_vectors(block) * form_.values().cwiseSqrt().asDiagonal();
+    const MatrixD rows = form_.left_vectors<double>(block) * form_.values().cwiseSqrt().asDiagonal();
     return rows.middleCols(columns.begin, columns.size());
   }
   using BlockSource::read;

@@ -10,6 +10,7 @@
 #include "cinecortex/linalg/dense.hpp"
 #include "cinecortex/parallel/grid.hpp"
 #include "decompose_each.hpp"
+#include "leave_one_out.hpp"
 
 namespace cinecortex::encoding {
 namespace {
@@ -58,7 +59,10 @@ double bytes_with(const RidgeShape& s, double targets_at_once, double cache) {
   const double number = s.single ? 4.0 : 8.0;
   const double rows = number * (3.0 * static_cast<double>(s.block_rows) + pass_rows) *
                       (static_cast<double>(s.columns) + column);
-  return small_parts + design_bytes(s) + cache + std::max(sums, solve) + rows + block_systems(s);
+  // Rows of high leverage: theirs of U as they are, squared and shrunk, responses and residuals.
+  const double hard_rows =
+      8.0 * static_cast<double>(hard_rows_at_once(static_cast<Index>(column))) * (3.0 * p + 2.0 * column);
+  return small_parts + design_bytes(s) + cache + std::max(sums, solve) + rows + hard_rows + block_systems(s);
 }
 
 }  // namespace

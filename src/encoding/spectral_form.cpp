@@ -41,11 +41,9 @@ MatrixD shrink(const VectorD& values, MatrixD projection, const VectorD& alpha) 
 }
 
 template <class Scalar>
-Matrix<Scalar> turned_rows(Matrix<Scalar> x, const VectorD& mean, const Matrix<Scalar>& basis) {
+void turn_rows(Matrix<Scalar> x, const VectorD& mean, const Matrix<Scalar>& basis, View<Scalar> turned) {
   subtract_from_rows(x, mean);
-  Matrix<Scalar> vectors = Matrix<Scalar>::Zero(x.rows(), basis.cols());
-  gemm(false, false, Scalar{1}, x, basis, Scalar{0}, vectors);
-  return vectors;
+  gemm(false, false, Scalar{1}, x, basis, Scalar{0}, turned);
 }
 
 }  // namespace
@@ -77,12 +75,18 @@ PrimalForm::PrimalForm(const BlockSource& x, const CentredStatistics& statistics
   if (single_) basis_single_ = basis_.cast<float>();
 }
 
-MatrixD PrimalForm::left_vectors(Index block) const {
-  return turned_rows<double>(x_.read(block), mean_x_, basis_);
+void PrimalForm::put_left_vectors(Index block, ViewD u) const {
+  turn_rows<double>(x_.read(block), mean_x_, basis_, u);
 }
 
-MatrixF PrimalForm::left_vectors_single(Index block) const {
-  return turned_rows<float>(x_.read_single(block, {0, columns_}), mean_x_, basis_single_);
+void PrimalForm::put_left_vectors(Index block, ViewF u) const {
+  turn_rows<float>(x_.read_single(block, {0, columns_}), mean_x_, basis_single_, u);
+}
+
+MatrixD PrimalForm::left_vectors(Index block, const std::vector<Index>& some) const {
+  MatrixD u(std::ssize(some), rank());
+  turn_rows<double>(x_.read(block)(some, Eigen::all), mean_x_, basis_, u);
+  return u;
 }
 
 MatrixD PrimalForm::weights(const RidgeProblem&, const MatrixD& projection, const VectorD& alpha) const {
@@ -117,9 +121,16 @@ DualForm::DualForm(const RidgeProblem& problem) {
   vectors_ = pairs.vectors.rightCols(rank);
 }
 
-MatrixD DualForm::left_vectors(Index block) const {
-  const Range rows = rows_of_block_[static_cast<std::size_t>(block)];
-  return vectors_.middleRows(rows.begin, rows.size());
+void DualForm::put_left_vectors(Index block, ViewD u) const {
+  u = vectors_.middleRows(rows_of(block).begin, rows(block));
+}
+
+void DualForm::put_left_vectors(Index block, ViewF u) const {
+  u = vectors_.middleRows(rows_of(block).begin, rows(block)).cast<float>();
+}
+
+MatrixD DualForm::left_vectors(Index block, const std::vector<Index>& some) const {
+  return vectors_.middleRows(rows_of(block).begin, rows(block))(some, Eigen::all);
 }
 
 MatrixD DualForm::weights(const RidgeProblem& problem, const MatrixD& projection,
@@ -128,7 +139,7 @@ MatrixD DualForm::weights(const RidgeProblem& problem, const MatrixD& projection
       values_.cwiseInverse().asDiagonal() * gather_columns(shrink(values_, projection, alpha), problem);
   MatrixD all = MatrixD::Zero(problem.columns(), problem.targets_local());
   problem.stream([&](Index block) {
-    const MatrixD coefficients = linalg::product(false, false, left_vectors(block), scaled);
+    const MatrixD coefficients = linalg::product(false, false, left_vectors<double>(block), scaled);
     gemm(true, false, 1.0, problem.centred_x(block, mean_x_), coefficients, 1.0, all);
   });
   problem.grid().run_axis().sum(numbers(all));
@@ -168,7 +179,7 @@ ProjectedTargets DualForm::project(const RidgeProblem& problem) const {
   MatrixD projection = MatrixD::Zero(rank(), targets);
   problem.stream([&](Index block) {
     const MatrixD y = problem.centred_y<double>(block, shift);
-    gemm(true, false, 1.0, left_vectors(block), y, 1.0, projection);
+    gemm(true, false, 1.0, left_vectors<double>(block), y, 1.0, projection);
     sum += y.colwise().sum().transpose();
     squares += y.colwise().squaredNorm().transpose();
   });

@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cinecortex/encoding/statistics.hpp"
 #include "ridge_problem.hpp"
@@ -16,9 +17,18 @@ class SpectralForm {
   virtual ~SpectralForm() = default;
   virtual std::string name() const = 0;
 
-  /// Rows of U for any block: [rows(block), r].   Collective: no.
-  virtual MatrixD left_vectors(Index block) const = 0;
-  virtual MatrixF left_vectors_single(Index block) const = 0;
+  virtual Index rows(Index block) const = 0;
+  /// Rows of U for any block, in room for them: [rows(block), r].   Collective: no.
+  virtual void put_left_vectors(Index block, ViewD u) const = 0;
+  virtual void put_left_vectors(Index block, ViewF u) const = 0;
+  template <class Scalar>
+  Matrix<Scalar> left_vectors(Index block) const {
+    Matrix<Scalar> u(rows(block), rank());
+    put_left_vectors(block, View<Scalar>(u));
+    return u;
+  }
+  /// Some of a block's rows of U: [some.size(), r].   Collective: no.
+  virtual MatrixD left_vectors(Index block, const std::vector<Index>& some) const = 0;
   /// Whether float32 rows of U are as good as the data allow.
   virtual bool single_precision() const = 0;
 
@@ -53,8 +63,11 @@ class PrimalForm final : public SpectralForm {
              const parallel::Communicator& comm);
 
   std::string name() const override { return "primal"; }
-  MatrixD left_vectors(Index block) const override;
-  MatrixF left_vectors_single(Index block) const override;
+  using SpectralForm::left_vectors;
+  Index rows(Index block) const override { return x_.rows(block); }
+  void put_left_vectors(Index block, ViewD u) const override;
+  void put_left_vectors(Index block, ViewF u) const override;
+  MatrixD left_vectors(Index block, const std::vector<Index>& some) const override;
   bool single_precision() const override { return single_; }
   MatrixD weights(const RidgeProblem& problem, const MatrixD& projection,
                   const VectorD& alpha) const override;
@@ -75,8 +88,11 @@ class DualForm final : public SpectralForm {
   explicit DualForm(const RidgeProblem& problem);
 
   std::string name() const override { return "dual"; }
-  MatrixD left_vectors(Index block) const override;
-  MatrixF left_vectors_single(Index block) const override { return left_vectors(block).cast<float>(); }
+  using SpectralForm::left_vectors;
+  Index rows(Index block) const override { return rows_of(block).size(); }
+  void put_left_vectors(Index block, ViewD u) const override;
+  void put_left_vectors(Index block, ViewF u) const override;
+  MatrixD left_vectors(Index block, const std::vector<Index>& some) const override;
   bool single_precision() const override { return false; }
   MatrixD weights(const RidgeProblem& problem, const MatrixD& projection,
                   const VectorD& alpha) const override;
@@ -85,6 +101,7 @@ class DualForm final : public SpectralForm {
 
  private:
   MatrixD gram_of_rows(const RidgeProblem& problem);
+  Range rows_of(Index block) const { return rows_of_block_[static_cast<std::size_t>(block)]; }
   std::vector<Range> rows_of_block_;
   MatrixD vectors_;  ///< U [n, r]
 };

@@ -180,6 +180,51 @@ TEST(RidgeLeaveOneOut, FewPassesGiveTheWholeCurveWithinItsBound) {
   }
 }
 
+TEST(RidgeLeaveOneOut, RowsOfHighLeverageMayBeMoreThanAreTakenAtOnce) {
+  const auto comm = Communicator::world();
+  constexpr Index loud = 290;  // rows with a column of their own; 256 are taken at once
+  Data data = random_data(640, 300, 5, {3, 400, 237}, 33);
+  for (Index i = 0; i < loud; ++i) data.x(2 * i, i) += 1e3;
+  const MatrixD expected = plain_leave_one_out(data.x, data.y, some_alphas);
+  const auto result = fit(data, {.alphas = some_alphas}, comm);
+  EXPECT_GE(result.exact_rows, loud);
+  const Range own = result.targets_local;
+  EXPECT_LT(largest_relative(result.cv, expected.middleCols(own.begin, own.size())), 1e-6);
+}
+
+template <class Source>
+void expect_the_same_from_kept_rows(const Data& data, Index number_bytes) {
+  const auto comm = Communicator::world();
+  const auto alphas = default_alphas();
+  const Source x(data.x, data.block_rows), y(data.y, data.block_rows);
+  const MatrixD rounded_x = data.x.cast<float>().cast<double>(),
+                rounded_y = data.y.cast<float>().cast<double>();
+  const MatrixD expected = plain_leave_one_out(number_bytes == 4 ? rounded_x : data.x,
+                                               number_bytes == 4 ? rounded_y : data.y, alphas);
+  const Index of_all = data.x.size() * number_bytes;
+  for (const Index cache_bytes : {Index{0}, of_all / comm.size() * 2 / 3, of_all}) {
+    MatrixD curve;
+    Range own;
+    fit_ridge(x, y, {.alphas = alphas}, {.targets_at_once = 0, .cache_bytes = cache_bytes}, comm,
+              [&](RidgeFit fit) {
+                curve = std::move(fit.cv);
+                own = fit.targets_local;
+              });
+    EXPECT_LT(largest_relative(curve, expected.middleCols(own.begin, own.size())), 1e-6)
+        << cache_bytes << " of " << of_all << " bytes";
+  }
+}
+
+TEST(RidgeLeaveOneOut, RowsAreKeptAsFarAsTheyFit) {
+  Data few = random_data(8000, 20, 5, {700, 900, 0, 1600, 800, 600, 900, 2500}, 35);
+  few.y += random_matrix(8000, 5, 37);  // float32 holds no more digits of what is nearly explained
+  expect_the_same_from_kept_rows<MemorySource>(few, 8);
+  expect_the_same_from_kept_rows<SingleSource>(few, 4);
+  Data many = random_data(4000, 20, 300, {700, 900, 1100, 500, 800}, 36);  // on several columns of ranks
+  many.y += random_matrix(4000, 300, 38);
+  expect_the_same_from_kept_rows<SingleSource>(many, 4);
+}
+
 TEST(RidgeLeaveOneOut, OrdinaryDataNeedFewPasses) {
   const auto comm = Communicator::world();
   const auto result = fit(random_data(900, 60, 40, {300, 600}, 19), {.alphas = default_alphas()}, comm);
