@@ -120,8 +120,10 @@ void lagged_statistics(benchmark::State& state) {
 
 /// What leave-one-out needs before its passes begin.
 struct Prepared {
-  Prepared(Index rows, Index columns, Index targets)
-      : x(rows, run_rows, columns), y(rows, run_rows, targets, columns), problem(kept(x), kept(y), world) {
+  Prepared(Index rows, Index columns, Index targets, Index loud = 0)
+      : x(rows, run_rows, columns, loud),
+        y(rows, run_rows, targets, columns),
+        problem(kept(x), kept(y), world) {
     encoding::Fold all;
     for (Index block = 0; block < x.blocks(); ++block) all.push_back({0, x.rows(block)});
     auto parts = encoding::fold_statistics(problem, x, {all}, {.gram = true, .single = true});
@@ -155,10 +157,10 @@ void leverages(benchmark::State& state) {
 }
 
 /// The leave-one-out curve of all targets from kept rows of U: choosing the terms, their passes, the sums.
-/// @param range  rows n, columns p, targets t
+/// @param range  rows n, columns p, targets t, and one row of how many has a high leverage
 void residual_passes(benchmark::State& state) {
   const Index n = state.range(0), p = state.range(1), targets = state.range(2);
-  const Prepared prepared(n, p, targets);
+  const Prepared prepared(n, p, targets, state.range(3));
   const encoding::Leverages all(prepared.problem, *prepared.form, prepared.alphas, Index{4} << 30);
   const auto curve = [&] {
     return encoding::leave_one_out(prepared.problem, *prepared.form, all, prepared.projected,
@@ -225,7 +227,7 @@ int main(int argc, char** argv) {
   add("lagged_statistics", lagged_statistics, {{n, 1000, 1000}});
   add("eigendecomposition", eigendecomposition<double>, {{1000}, {most}});
   add("leverages", leverages, {{n, 1000}, {n, most}});
-  add("residual_passes", residual_passes, {{n, 1000, 1000}, {n, most, 4000}});
+  add("residual_passes", residual_passes, {{n, 1000, 1000, 0}, {n, most, 4000, 0}, {n, most, 4000, 100}});
   add("held_out_scores", held_out_scores, {{1000, 1000}, {most, 4000}});
   return benchmarks::run(argc, argv);
 }

@@ -71,12 +71,18 @@ class MadeUpRuns : public encoding::BlockSource {
 /// Design rows whose variances fall as 1/j, as principal components' do.
 class MadeUpDesign final : public MadeUpRuns {
  public:
-  using MadeUpRuns::MadeUpRuns;
+  /// @param loud  one row of so many is four times as large, and so has a high leverage; 0: none
+  MadeUpDesign(Index rows, Index run_rows, Index columns, Index loud = 0)
+      : MadeUpRuns(rows, run_rows, columns), loud_(loud) {}
 
  protected:
   float value(Index row, Index column) const override {
-    return hashed(1, row, column) / std::sqrt(static_cast<float>(column + 1));
+    const float size = loud_ > 0 && row % loud_ == 0 ? 4.0f : 1.0f;
+    return size * hashed(1, row, column) / std::sqrt(static_cast<float>(column + 1));
   }
+
+ private:
+  Index loud_;
 };
 
 /// Responses: two columns of the design and twice as much noise.
