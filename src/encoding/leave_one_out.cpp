@@ -21,20 +21,17 @@ constexpr Index tile = targets_of_a_tile;
 template <class Scalar>
 class RowPass {
  public:
-  RowPass(const SharedTerms& shared, const VectorD& values, const MatrixD& projection, Index alphas)
+  /// @param most_rows  of a group
+  RowPass(const SharedTerms& shared, const VectorD& values, const MatrixD& projection, Index alphas,
+          Index most_rows)
       : shared_(shared),
         projection_(projection(Eigen::all, shared.order).template cast<Scalar>()),
         factors_((values.asDiagonal() * shared.family.factors(shared.most())).template cast<Scalar>()),
         coefficients_(shared.family.coefficients(shared.most()).transpose().template cast<Scalar>()),
         alphas_(alphas),
-        sums_(MatrixD::Zero(alphas, projection.cols())) {}
-
-  /// A group of so many rows comes next.
-  void begin(Index rows) {
-    y_.resize(rows, projection_.cols());
-    weights_.resize(rows, alphas_);
-    count_ = 0;
-  }
+        sums_(MatrixD::Zero(alphas, projection.cols())),
+        y_(most_rows, projection.cols()),
+        weights_(most_rows, alphas) {}
 
   /// The group's next block.
   void add(const Matrix<Scalar>& y, const MatrixD& gaps) {
@@ -43,12 +40,14 @@ class RowPass {
     count_ += y.rows();
   }
 
-  /// @param u  of the whole group
-  void multiply(const Matrix<Scalar>& u) {
+  /// At the end of a group.
+  /// @param u  of all its rows
+  void multiply(const ConstView<Scalar>& u) {
     const Index targets = projection_.cols();
     for (Index begin = 0; begin < targets; begin += tile) {
       add_tile(u, {begin, std::min(targets, begin + tile)});
     }
+    count_ = 0;
   }
 
   /// [A, t_col], targets as the source has them.
@@ -72,7 +71,7 @@ class RowPass {
     });
   }
 
-  void add_tile(const Matrix<Scalar>& u, Range columns) {
+  void add_tile(const ConstView<Scalar>& u, Range columns) {
     const Index terms = shared_.terms[static_cast<std::size_t>(columns.end - 1)];
     const Index width = (columns.size() + strip - 1) / strip * strip;
     products_.resize(u.rows(), terms * width);
@@ -95,7 +94,8 @@ class RowPass {
         for (Index v = 0; v < used; ++v) strip_y(i, v) = y_(i, targets[static_cast<std::size_t>(v)]);
       }
       MatrixD sums = MatrixD::Zero(alphas_, strip);
-      add_residual_squares(products_, width, s * strip, strip_y, weights_, coefficients, sums);
+      add_residual_squares(products_, width, s * strip, strip_y, weights_.topRows(u.rows()), coefficients,
+                           sums);
       for (Index v = 0; v < used; ++v) sums_.col(targets[static_cast<std::size_t>(v)]) += sums.col(v);
     });
   }
@@ -106,53 +106,50 @@ class RowPass {
   Matrix<Scalar> coefficients_;  ///< [A, R]
   Index alphas_;
   MatrixD sums_;                ///< [A, t_col]
-  Matrix<Scalar> y_, weights_;  ///< of the group
+  Matrix<Scalar> y_, weights_;  ///< of the group, in the first rows
   Matrix<Scalar> products_, scaled_;
   Index count_ = 0;  ///< rows of the group that are here
 };
 
-/// What the exact residuals of hard rows exceed the shared form's by. Rows are taken some hundreds at a time, for each time
-/// costs a pass over the projections of all targets for each alpha.
+/// What the exact residuals of hard rows exceed the shared form's by. Rows are collected, for every time costs a pass over
+/// the projections of all targets for each alpha.
 class HardRows {
  public:
-  HardRows(const RidgeProblem& problem, const SpectralForm& form, const MatrixD& projection,
-           const WeightRange& weights, const std::vector<double>& alphas)
+  HardRows(const SpectralForm& form, const MatrixD& projection, const WeightRange& weights,
+           const std::vector<double>& alphas, Index rows_global)
       : form_(form), middle_(weights.middle) {
     if (weights.hard_rows == 0) return;
-    exact_.emplace(form.values(), projection, alphas, problem.rows());  // copies the projections
-    const Index room = std::min(hard_rows_at_once(projection.cols()), weights.hard_rows);
-    u_.resize(room, form.rank());
-    y_.resize(room, projection.cols());
+    exact_.emplace(form.values(), projection, alphas, rows_global);  // copies the projections
+    y_.resize(std::min(hard_rows_at_once(projection.cols()), weights.hard_rows), projection.cols());
   }
 
   /// @param rows  the block's hard ones    @param y  the block's
   template <class Scalar>
   void add(Index block, const std::vector<Index>& rows, const Matrix<Scalar>& y) {
-    if (rows.empty()) return;
-    const MatrixD u = form_.left_vectors(block, rows);
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      u_.row(count_) = u.row(static_cast<Index>(i));
-      y_.row(count_) = y.row(rows[i]).template cast<double>();
-      if (++count_ == u_.rows()) flush();
+    for (const Index row : rows) {
+      y_.row(std::ssize(rows_)) = y.row(row).template cast<double>();
+      rows_.push_back({block, row});
+      if (std::ssize(rows_) == y_.rows()) flush();
     }
   }
 
-  void add_to(MatrixD& sums) {
-    flush();
+  /// Adds the sums over all of them.
+  void finish(MatrixD& sums) {
+    if (!rows_.empty()) flush();
     if (exact_) sums += exact_->sums();
   }
 
  private:
   void flush() {
-    if (count_ > 0) exact_->add_beyond(middle_, u_.topRows(count_), y_.topRows(count_));
-    count_ = 0;
+    exact_->add_beyond(middle_, form_.left_vectors(rows_), y_.topRows(std::ssize(rows_)));
+    rows_.clear();
   }
 
   const SpectralForm& form_;
-  const VectorD& middle_;
+  VectorD middle_;
   std::optional<LeaveOneOut> exact_;
-  MatrixD u_, y_;  ///< rows that wait
-  Index count_ = 0;
+  std::vector<RowOfBlock> rows_;  ///< that wait
+  MatrixD y_;                     ///< theirs
 };
 
 std::vector<Index> hard_rows_of(const Leverages& leverages, Range rows) {
@@ -169,15 +166,14 @@ MatrixD sum_rows(const RidgeProblem& problem, const SpectralForm& form, const Le
                  const VectorD& mean_y, const std::vector<double>& alphas) {
   MatrixD sums;
   parallel::agree(problem.comm(), [&] {
-    RowPass<Scalar> pass(shared, form.values(), projection, static_cast<Index>(alphas.size()));
-    HardRows hard_rows(problem, form, projection, weights, alphas);
-    ReadAhead ahead(problem.blocks_with_rows_local(),
-                    [&](Index block) { return problem.centred_y<Scalar>(block, mean_y); });
+    const auto& groups = leverages.groups();
+    RowPass<Scalar> pass(shared, form.values(), projection, static_cast<Index>(alphas.size()),
+                         leverages.most_rows());
+    HardRows hard_rows(form, projection, weights, alphas, problem.rows());
+    ReadAhead ahead(blocks_of(groups), [&](Index block) { return problem.centred_y<Scalar>(block, mean_y); });
     Matrix<Scalar> made;
-    for (std::size_t i = 0; i < leverages.groups().size(); ++i) {
-      const BlockGroup& group = leverages.groups()[i];
-      pass.begin(group.rows);
-      for (const Index block : group.blocks) {
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      for (const Index block : groups[i].blocks) {
         const Range rows{problem.first_row(block), problem.first_row(block + 1)};
         const Matrix<Scalar> y = ahead.next();
         // Hard rows take part with the middle weight; what theirs is beyond it comes from the exact sums.
@@ -190,7 +186,7 @@ MatrixD sum_rows(const RidgeProblem& problem, const SpectralForm& form, const Le
       pass.multiply(leverages.left_vectors(i, made));
     }
     sums = pass.sums();
-    hard_rows.add_to(sums);
+    hard_rows.finish(sums);
   });
   return sums;
 }

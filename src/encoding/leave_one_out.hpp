@@ -20,6 +20,7 @@ constexpr Index hard_rows_at_once(Index targets) {
   return std::clamp<Index>(most_numbers / std::max<Index>(targets, 1), 16, 256);
 }
 
+/// @pre leverages.dealt_alike(problem)
 /// Source: mathematics §3.   Collective: over the problem's communicator.
 LeaveOneOutCurve leave_one_out(const RidgeProblem& problem, const SpectralForm& form,
                                const Leverages& leverages, const ProjectedTargets& targets,

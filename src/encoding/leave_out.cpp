@@ -40,34 +40,36 @@ LeaveOneOut::LeaveOneOut(const VectorD& values, const MatrixD& projection, const
       rows_global_(rows_global),
       sums_(MatrixD::Zero(static_cast<Index>(alphas.size()), projection.cols())) {}
 
-void LeaveOneOut::add_beyond(const VectorD& weight, const MatrixD& u, const MatrixD& y) {
+void LeaveOneOut::add_beyond(const VectorD& weight, const ConstViewD& u, const ConstViewD& y) {
   const MatrixD squared = u.cwiseAbs2();
   VectorD gap = (1.0 - 1.0 / static_cast<double>(rows_global_) - squared.rowwise().sum().array()).matrix();
   const double zero = reaches_all(u.cols(), rows_global_) ? std::numeric_limits<double>::infinity()
                                                           : zero_leverage_gap(rows_global_, u.cols());
-  MatrixD rest = y;  // e₀: what no alpha can explain
-  linalg::gemm(false, false, -1.0, u, projection_, 1.0, rest);
-  for (Index row = 0; row < gap.size(); ++row) {
-    if (gap[row] > zero) continue;
-    gap[row] = 0;
-    rest.row(row).setZero();
-  }
-  for (std::size_t a = 0; a < shrinkages_.size(); ++a) {
-    const auto& [shape, factor] = shrinkages_[a];
-    const VectorD scale = (gap.array() > 0).select(VectorD::Constant(gap.size(), factor), 1.0);
-    const VectorD one_minus_h = gap + scale.cwiseProduct(squared * shape);
+  gap = (gap.array() <= zero).select(0.0, gap);
+  const auto count = static_cast<Index>(shrinkages_.size());
+  MatrixD scales(gap.size(), count), weights(gap.size(), count);
+  for (Index a = 0; a < count; ++a) {
+    const auto& [shape, factor] = shrinkages_[static_cast<std::size_t>(a)];
+    scales.col(a) = (gap.array() > 0).select(VectorD::Constant(gap.size(), factor), 1.0);
+    const VectorD one_minus_h = gap + scales.col(a).cwiseProduct(squared * shape);
     // Where g was left unscaled the true residual is `factor` times this one.
     const VectorD size = (gap.array() > 0).select(VectorD::Ones(gap.size()), factor);
-    const VectorD weights =
-        one_minus_h.cwiseAbs2().cwiseInverse() - weight[static_cast<Index>(a)] * size.cwiseAbs2();
-    const MatrixD shaped = scale.asDiagonal() * u * shape.asDiagonal();
-    for_each_tile(rest.cols(), [&](Range some) {
-      MatrixD residual = rest.middleCols(some.begin, some.size());
-      linalg::gemm(false, false, 1.0, shaped, projection_.middleCols(some.begin, some.size()), 1.0, residual);
-      sums_.row(static_cast<Index>(a)).segment(some.begin, some.size()) +=
-          weights.transpose() * residual.cwiseAbs2();
-    });
+    weights.col(a) = one_minus_h.cwiseAbs2().cwiseInverse() - weight[a] * size.cwiseAbs2();
   }
+  for_each_tile(y.cols(), [&](Range some) {
+    const auto projection = projection_.middleCols(some.begin, some.size());
+    MatrixD rest = y.middleCols(some.begin, some.size());  // e₀: what no alpha can explain
+    linalg::gemm(false, false, -1.0, u, projection, 1.0, rest);
+    for (Index row = 0; row < gap.size(); ++row) {
+      if (gap[row] == 0) rest.row(row).setZero();
+    }
+    for (Index a = 0; a < count; ++a) {
+      const MatrixD shaped = shrinkages_[static_cast<std::size_t>(a)].shape.asDiagonal() * projection;
+      MatrixD residual = linalg::product(false, false, u, shaped);
+      residual = rest + scales.col(a).asDiagonal() * residual;
+      sums_.row(a).segment(some.begin, some.size()) += weights.col(a).transpose() * residual.cwiseAbs2();
+    }
+  });
 }
 
 MatrixD generalised_cross_validation(const VectorD& values, const MatrixD& projection,

@@ -37,7 +37,7 @@ class LeaveOneOut {
   }
   /// Only what they exceed weight · (residual)² by, where weight [A] is a common one for left-out squares. Every call reads
   /// the projections of all targets once for each alpha: some hundred rows at a time are as fast as can be.
-  void add_beyond(const VectorD& weight, const MatrixD& u, const MatrixD& y);
+  void add_beyond(const VectorD& weight, const ConstViewD& u, const ConstViewD& y);
   MatrixD& sums() noexcept { return sums_; }  ///< [A, t]
 
  private:

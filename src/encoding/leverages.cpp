@@ -45,18 +45,17 @@ class Gaps {
   double rows_global_;
 };
 
-std::vector<BlockGroup> grouped(const RidgeProblem& problem) {
-  constexpr Index enough_rows = 1536;
-  std::vector<BlockGroup> groups;
+std::vector<RunBatch> grouped(const RidgeProblem& problem) {
+  std::vector<RunBatch> groups;
   for (const Index block : problem.blocks_with_rows_local()) {
-    if (groups.empty() || groups.back().rows >= enough_rows) groups.emplace_back();
+    if (groups.empty() || groups.back().rows >= rows_together) groups.push_back({std::ssize(groups), {}, 0});
     groups.back().blocks.push_back(block);
     groups.back().rows += problem.rows(block);
   }
   return groups;
 }
 
-std::size_t groups_that_fit(const std::vector<BlockGroup>& groups, Index bytes_of_a_row, Index cache_bytes) {
+std::size_t groups_that_fit(const std::vector<RunBatch>& groups, Index bytes_of_a_row, Index cache_bytes) {
   std::size_t count = 0;
   for (Index bytes = 0; count < groups.size(); ++count) {
     bytes += groups[count].rows * bytes_of_a_row;
@@ -74,7 +73,7 @@ struct Piece {
 };
 
 /// Ranks of a grid row have the same blocks: each makes some, and gives the others those to keep.
-std::vector<Piece> deal(const std::vector<BlockGroup>& groups, const RidgeProblem& problem) {
+std::vector<Piece> deal(const std::vector<RunBatch>& groups, const RidgeProblem& problem) {
   std::vector<Piece> pieces;
   for (std::size_t group = 0; group < groups.size(); ++group) {
     Index begin = 0;
@@ -92,20 +91,21 @@ std::vector<Piece> deal(const std::vector<BlockGroup>& groups, const RidgeProble
 Leverages::Leverages(const RidgeProblem& problem, const SpectralForm& form, const std::vector<double>& alphas,
                      Index cache_bytes)
     : form_(form),
+      run_parts_(problem.grid().run_parts()),
       groups_(grouped(problem)),
       gaps_(MatrixD::Zero(problem.rows(), static_cast<Index>(alphas.size()))) {
   if (form.single_precision()) {
-    make_rows<float>(problem, alphas, cache_bytes);
+    make<float>(problem, alphas, cache_bytes);
   } else {
     // The dual form keeps all of U itself.
-    make_rows<double>(problem, alphas, form.name() == "primal" ? cache_bytes : 0);
+    make<double>(problem, alphas, form.name() == "primal" ? cache_bytes : 0);
   }
   problem.comm().sum(numbers(gaps_));
   hard_ = hard_threshold();
 }
 
 template <class Scalar>
-void Leverages::make_rows(const RidgeProblem& problem, const std::vector<double>& alphas, Index cache_bytes) {
+void Leverages::make(const RidgeProblem& problem, const std::vector<double>& alphas, Index cache_bytes) {
   const Index rank = form_.rank();
   const auto keep = groups_that_fit(groups_, rank * static_cast<Index>(sizeof(Scalar)), cache_bytes);
   const int part = problem.grid().target_part(), parts = problem.grid().target_parts();
@@ -158,20 +158,26 @@ double Leverages::hard_threshold() const {
   return spread(hundredth) < spread(least.front()) / 3 ? hundredth : always;
 }
 
-template <class Scalar>
-const Matrix<Scalar>& Leverages::left_vectors(std::size_t group, Matrix<Scalar>& room) const {
-  const auto* kept = std::get_if<std::vector<Matrix<Scalar>>>(&kept_);
-  if (kept != nullptr && group < kept->size()) return (*kept)[group];
-  room.resize(groups_[group].rows, form_.rank());
-  Index first = 0;
-  for (const Index block : groups_[group].blocks) {
-    form_.put_left_vectors(block, room.middleRows(first, form_.rows(block)));
-    first += form_.rows(block);
-  }
-  return room;
+Index Leverages::most_rows() const {
+  Index most = 0;
+  for (const RunBatch& group : groups_) most = std::max(most, group.rows);
+  return most;
 }
 
-template const MatrixF& Leverages::left_vectors(std::size_t, MatrixF&) const;
-template const MatrixD& Leverages::left_vectors(std::size_t, MatrixD&) const;
+template <class Scalar>
+ConstView<Scalar> Leverages::left_vectors(std::size_t group, Matrix<Scalar>& room) const {
+  const auto* kept = std::get_if<std::vector<Matrix<Scalar>>>(&kept_);
+  if (kept != nullptr && group < kept->size()) return (*kept)[group];
+  room.resize(most_rows(), form_.rank());
+  Index count = 0;
+  for (const Index block : groups_[group].blocks) {
+    form_.put_left_vectors(block, room.middleRows(count, form_.rows(block)));
+    count += form_.rows(block);
+  }
+  return room.topRows(count);
+}
+
+template ConstViewF Leverages::left_vectors(std::size_t, MatrixF&) const;
+template ConstViewD Leverages::left_vectors(std::size_t, MatrixD&) const;
 
 }  // namespace cinecortex::encoding

@@ -246,7 +246,8 @@ class Solver {
     const auto& alphas = options_.alphas;
     switch (criterion_.kind) {
       case Kind::loo: {
-        if (!leverages_) leverages_.emplace(problem, *form_, alphas, cache_bytes_);
+        if (!leverages_ || !leverages_->dealt_alike(problem))
+          leverages_.emplace(problem, *form_, alphas, cache_bytes_);
         LeaveOneOutCurve curve = leave_one_out(problem, *form_, *leverages_, targets, alphas);
         fit.cv_error_bound = curve.bound;
         fit.passes = curve.products;

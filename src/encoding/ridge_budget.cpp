@@ -37,6 +37,13 @@ double block_systems(const RidgeShape& s) {
   return square * std::max(number * static_cast<double>(s.alphas + 2), 64.0);
 }
 
+/// Rows of high leverage that are left out exactly: their rows of x, of U, and of U's squares, and responses.
+double hard_rows(const RidgeShape& s, double directions, double column) {
+  if (s.folds > 1 || s.leaves_blocks_out) return 0;
+  const Index count = std::min(hard_rows_at_once(static_cast<Index>(column)), s.rows);
+  return 8.0 * static_cast<double>(count) * (2.0 * directions + static_cast<double>(s.columns) + column);
+}
+
 /// Ranks that share a target, each with other runs.
 Index run_parts(const RidgeShape& s, double targets_at_once) {
   return parallel::run_parts(static_cast<int>(s.ranks), static_cast<Index>(targets_at_once));
@@ -55,14 +62,11 @@ double bytes_with(const RidgeShape& s, double targets_at_once, double cache) {
       s.columns > s.rows ? 8.0 * (column + owned) * static_cast<double>(s.columns) : 0.0;
   const double solve =
       (24.0 * owned + 16.0 * column) * p + dual_weights + (s.folds > 1 ? 8.0 * owned * p * (folds + 4) : 0.0);
-  constexpr double pass_rows = 1536;
   const double number = s.single ? 4.0 : 8.0;
-  const double rows = number * (3.0 * static_cast<double>(s.block_rows) + pass_rows) *
+  const double rows = number * static_cast<double>(3 * s.block_rows + rows_together) *
                       (static_cast<double>(s.columns) + column);
-  // Rows of high leverage: theirs of U as they are, squared and shrunk, responses and residuals.
-  const double hard_rows =
-      8.0 * static_cast<double>(hard_rows_at_once(static_cast<Index>(column))) * (3.0 * p + 2.0 * column);
-  return small_parts + design_bytes(s) + cache + std::max(sums, solve) + rows + hard_rows + block_systems(s);
+  return small_parts + design_bytes(s) + cache + std::max(sums, solve) + rows + block_systems(s) +
+         hard_rows(s, p, column);
 }
 
 }  // namespace

@@ -83,9 +83,13 @@ void PrimalForm::put_left_vectors(Index block, ViewF u) const {
   turn_rows<float>(x_.read_single(block, {0, columns_}), mean_x_, basis_single_, u);
 }
 
-MatrixD PrimalForm::left_vectors(Index block, const std::vector<Index>& some) const {
-  MatrixD u(std::ssize(some), rank());
-  turn_rows<double>(x_.read(block)(some, Eigen::all), mean_x_, basis_, u);
+MatrixD PrimalForm::left_vectors(const std::vector<RowOfBlock>& rows) const {
+  MatrixD x(std::ssize(rows), columns_), of_block, u(std::ssize(rows), rank());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i == 0 || rows[i].block != rows[i - 1].block) of_block = x_.read(rows[i].block);
+    x.row(static_cast<Index>(i)) = of_block.row(rows[i].row);
+  }
+  turn_rows<double>(std::move(x), mean_x_, basis_, u);
   return u;
 }
 
@@ -129,8 +133,12 @@ void DualForm::put_left_vectors(Index block, ViewF u) const {
   u = vectors_.middleRows(rows_of(block).begin, rows(block)).cast<float>();
 }
 
-MatrixD DualForm::left_vectors(Index block, const std::vector<Index>& some) const {
-  return vectors_.middleRows(rows_of(block).begin, rows(block))(some, Eigen::all);
+MatrixD DualForm::left_vectors(const std::vector<RowOfBlock>& rows) const {
+  MatrixD u(std::ssize(rows), rank());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    u.row(static_cast<Index>(i)) = vectors_.row(rows_of(rows[i].block).begin + rows[i].row);
+  }
+  return u;
 }
 
 MatrixD DualForm::weights(const RidgeProblem& problem, const MatrixD& projection,

@@ -8,6 +8,10 @@
 
 namespace cinecortex::encoding {
 
+struct RowOfBlock {
+  Index block, row;
+};
+
 /// A design in its own axes. With the centred design X̃ = U Λ^½ Vᵀ, directions without variance left out, every
 /// ridge fit is U (λ/(λ+α) ∘ ŷ), ŷ = Uᵀỹ: one decomposition serves all alphas and targets, and the criteria need
 /// nothing but U's rows. Its two forms, primal (p ≤ n) and dual (n < p), differ only in where U comes from.
@@ -27,8 +31,8 @@ class SpectralForm {
     put_left_vectors(block, View<Scalar>(u));
     return u;
   }
-  /// Some of a block's rows of U: [some.size(), r].   Collective: no.
-  virtual MatrixD left_vectors(Index block, const std::vector<Index>& some) const = 0;
+  /// Single rows of U: [rows.size(), r]. Those of a block follow each other.   Collective: no.
+  virtual MatrixD left_vectors(const std::vector<RowOfBlock>& rows) const = 0;
   /// Whether float32 rows of U are as good as the data allow.
   virtual bool single_precision() const = 0;
 
@@ -67,7 +71,7 @@ class PrimalForm final : public SpectralForm {
   Index rows(Index block) const override { return x_.rows(block); }
   void put_left_vectors(Index block, ViewD u) const override;
   void put_left_vectors(Index block, ViewF u) const override;
-  MatrixD left_vectors(Index block, const std::vector<Index>& some) const override;
+  MatrixD left_vectors(const std::vector<RowOfBlock>& rows) const override;
   bool single_precision() const override { return single_; }
   MatrixD weights(const RidgeProblem& problem, const MatrixD& projection,
                   const VectorD& alpha) const override;
@@ -92,7 +96,7 @@ class DualForm final : public SpectralForm {
   Index rows(Index block) const override { return rows_of(block).size(); }
   void put_left_vectors(Index block, ViewD u) const override;
   void put_left_vectors(Index block, ViewF u) const override;
-  MatrixD left_vectors(Index block, const std::vector<Index>& some) const override;
+  MatrixD left_vectors(const std::vector<RowOfBlock>& rows) const override;
   bool single_precision() const override { return false; }
   MatrixD weights(const RidgeProblem& problem, const MatrixD& projection,
                   const VectorD& alpha) const override;

@@ -183,7 +183,7 @@ TEST(RidgeLeaveOneOut, FewPassesGiveTheWholeCurveWithinItsBound) {
 TEST(RidgeLeaveOneOut, RowsOfHighLeverageMayBeMoreThanAreTakenAtOnce) {
   const auto comm = Communicator::world();
   constexpr Index loud = 290;  // rows with a column of their own; 256 are taken at once
-  Data data = random_data(640, 300, 5, {3, 400, 237}, 33);
+  Data data = random_data(640, 300, 260, {3, 400, 237}, 33);
   for (Index i = 0; i < loud; ++i) data.x(2 * i, i) += 1e3;
   const MatrixD expected = plain_leave_one_out(data.x, data.y, some_alphas);
   const auto result = fit(data, {.alphas = some_alphas}, comm);
@@ -223,6 +223,24 @@ TEST(RidgeLeaveOneOut, RowsAreKeptAsFarAsTheyFit) {
   Data many = random_data(4000, 20, 300, {700, 900, 1100, 500, 800}, 36);  // on several columns of ranks
   many.y += random_matrix(4000, 300, 38);
   expect_the_same_from_kept_rows<SingleSource>(many, 4);
+}
+
+/// 128 targets are two columns of two ranks, 127 are one: the rows are dealt anew.
+TEST(RidgeLeaveOneOut, TargetsAtATimeMayNeedAnotherGrid) {
+  const auto comm = Communicator::world();
+  Data data = random_data(600, 12, 255, {90, 200, 110, 60, 140}, 39);
+  for (Index i = 0; i < 600; i += 50) data.x.row(i) *= 40.0;
+  const MemorySource x(data.x, data.block_rows), y(data.y, data.block_rows);
+  const MatrixD expected = plain_leave_one_out(data.x, data.y, some_alphas);
+  for (const Index at_once : {Index{128}, Index{64} * comm.size()}) {
+    Index covered = 0;
+    fit_ridge(x, y, {.alphas = some_alphas}, {.targets_at_once = at_once}, comm, [&](const RidgeFit& part) {
+      const Range own = part.targets_local;
+      covered += own.size();
+      EXPECT_LT(largest_relative(part.cv, expected.middleCols(own.begin, own.size())), 1e-6);
+    });
+    EXPECT_EQ(comm.sum(static_cast<std::int64_t>(covered)), 255);
+  }
 }
 
 TEST(RidgeLeaveOneOut, OrdinaryDataNeedFewPasses) {

@@ -20,8 +20,9 @@ MatrixD some_values(Index rows, Index columns, Index seed) {
 /// Rows that are made when they are read, so that they take no memory themselves.
 class MadeUp final : public LaggedSource {
  public:
-  MadeUp(std::vector<Index> rows, Index columns, Design design)
-      : rows_(std::move(rows)), columns_(columns), design_(std::move(design)) {}
+  /// @param loud  one row of so many is far larger than the others; 0: none
+  MadeUp(std::vector<Index> rows, Index columns, Design design, Index loud = 0)
+      : rows_(std::move(rows)), columns_(columns), design_(std::move(design)), loud_(loud) {}
   const Design& design() const override { return design_; }
   Index components() const override { return columns_; }
   Index feature_rows(Index block) const override { return rows_[static_cast<std::size_t>(block)]; }
@@ -29,12 +30,17 @@ class MadeUp final : public LaggedSource {
   Index lowest() const override { return 0; }
   Index blocks() const override { return std::ssize(rows_); }
   std::string name(Index) const override { return "run"; }
-  MatrixD features(Index block) const override { return some_values(feature_rows(block), columns_, block); }
+  MatrixD features(Index block) const override {
+    MatrixD values = some_values(feature_rows(block), columns_, block);
+    for (Index i = 0; loud_ > 0 && i < values.rows(); i += loud_) values.row(i) *= 1e3;
+    return values;
+  }
 
  private:
   std::vector<Index> rows_;
   Index columns_;
   Design design_;
+  Index loud_;
 };
 
 /// What a fit takes at its peak beside what was there before, on the rank where that is most.
@@ -70,6 +76,20 @@ TEST(RidgeMemory, WeightsOfADualFit) {
                                  .single = false},
                                 MadeUp({100, 100}, 16000, plain), MadeUp({100, 100}, 800, plain), options,
                                 150, comm);
+}
+
+TEST(RidgeMemory, RowsThatAreLeftOutExactly) {
+  const auto comm = Communicator::world();
+  const std::vector<Index> runs{1300, 400, 1500, 800};
+  expect_no_more_than_announced({.rows = 4000,
+                                 .columns = 300,
+                                 .targets = 3000,
+                                 .alphas = std::ssize(default_alphas()),
+                                 .block_rows = 1500,
+                                 .ranks = comm.size(),
+                                 .single = false},
+                                MadeUp(runs, 300, plain, 14), MemorySource(some_values(4000, 3000, 9), runs),
+                                {.alphas = default_alphas()}, 80, comm);
 }
 
 TEST(RidgeMemory, SystemsOfRunsThatAreLeftOut) {
