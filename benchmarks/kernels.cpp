@@ -157,7 +157,7 @@ void leverages(benchmark::State& state) {
 }
 
 /// The leave-one-out curve of all targets from kept rows of U: choosing the terms, their passes, the sums.
-/// @param range  rows n, columns p, targets t, and one row of how many has a high leverage
+/// @param range  rows n, columns p, targets t, and `loud` of MadeUpDesign: rows of high leverage
 void residual_passes(benchmark::State& state) {
   const Index n = state.range(0), p = state.range(1), targets = state.range(2);
   const Prepared prepared(n, p, targets, state.range(3));

@@ -112,7 +112,7 @@ class RowPass {
 };
 
 /// What the exact residuals of hard rows exceed the shared form's by. Rows are collected, for every time costs a pass over
-/// the projections of all targets for each alpha.
+/// the projections of all targets, scaled for each alpha.
 class HardRows {
  public:
   HardRows(const SpectralForm& form, const MatrixD& projection, const WeightRange& weights,

@@ -36,7 +36,7 @@ class LeaveOneOut {
     add_beyond(VectorD::Zero(static_cast<Index>(shrinkages_.size())), u, y);
   }
   /// Only what they exceed weight · (residual)² by, where weight [A] is a common one for left-out squares. Every call reads
-  /// the projections of all targets once for each alpha: some hundred rows at a time are as fast as can be.
+  /// the projections of all targets, and scales them for each alpha: many rows at a time share that.
   void add_beyond(const VectorD& weight, const ConstViewD& u, const ConstViewD& y);
   MatrixD& sums() noexcept { return sums_; }  ///< [A, t]
 

@@ -1,6 +1,7 @@
 #include "leverages.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <span>
 
 #include "cinecortex/linalg/dense.hpp"
@@ -46,13 +47,12 @@ class Gaps {
 };
 
 std::vector<RunBatch> grouped(const RidgeProblem& problem) {
-  std::vector<RunBatch> groups;
+  std::vector<Index> rows(static_cast<std::size_t>(problem.blocks()), 0);  // of this rank's blocks
   for (const Index block : problem.blocks_with_rows_local()) {
-    if (groups.empty() || groups.back().rows >= rows_together) groups.push_back({std::ssize(groups), {}, 0});
-    groups.back().blocks.push_back(block);
-    groups.back().rows += problem.rows(block);
+    rows[static_cast<std::size_t>(block)] = problem.rows(block);
   }
-  return groups;
+  const std::vector<Index> one_label(rows.size(), 0);
+  return batches_of_part(rows, one_label, rows_together, std::numeric_limits<Index>::max(), 0, 1);
 }
 
 std::size_t groups_that_fit(const std::vector<RunBatch>& groups, Index bytes_of_a_row, Index cache_bytes) {
@@ -124,11 +124,10 @@ void Leverages::make(const RidgeProblem& problem, const std::vector<double>& alp
         Matrix<Scalar>& of_group = kept[piece.group];
         of_group.resize(groups_[piece.group].rows, rank);
         auto rows = of_group.middleRows(piece.rows.begin, piece.rows.size());
-        // Fresh pages are made here, at the same time as the others': broadcasts would wait for each rank's in turn.
         if (piece.owner == part) {
           put(rows);
         } else {
-          rows.setZero();
+          rows.setZero();  // fresh pages, made by all ranks at once: broadcasts would wait for each rank's in turn
         }
       } else if (piece.owner == part) {
         room.resize(piece.rows.size(), rank);

@@ -9,7 +9,8 @@
 namespace cinecortex::encoding {
 
 struct RowOfBlock {
-  Index block, row;
+  Index block;
+  Index row;  ///< in the block
 };
 
 /// A design in its own axes. With the centred design X̃ = U Λ^½ Vᵀ, directions without variance left out, every

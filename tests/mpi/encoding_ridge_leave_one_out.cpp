@@ -193,15 +193,16 @@ TEST(RidgeLeaveOneOut, RowsOfHighLeverageMayBeMoreThanAreTakenAtOnce) {
 }
 
 template <class Source>
-void expect_the_same_from_kept_rows(const Data& data, Index number_bytes) {
+void expect_the_same_from_kept_rows(const Data& data) {
   const auto comm = Communicator::world();
   const auto alphas = default_alphas();
   const Source x(data.x, data.block_rows), y(data.y, data.block_rows);
   const MatrixD rounded_x = data.x.cast<float>().cast<double>(),
                 rounded_y = data.y.cast<float>().cast<double>();
-  const MatrixD expected = plain_leave_one_out(number_bytes == 4 ? rounded_x : data.x,
-                                               number_bytes == 4 ? rounded_y : data.y, alphas);
-  const Index of_all = data.x.size() * number_bytes;
+  const bool single = x.single_precision();
+  const MatrixD expected =
+      plain_leave_one_out(single ? rounded_x : data.x, single ? rounded_y : data.y, alphas);
+  const Index of_all = data.x.size() * (single ? 4 : 8);
   for (const Index cache_bytes : {Index{0}, of_all / comm.size() * 2 / 3, of_all}) {
     MatrixD curve;
     Range own;
@@ -218,11 +219,11 @@ void expect_the_same_from_kept_rows(const Data& data, Index number_bytes) {
 TEST(RidgeLeaveOneOut, RowsAreKeptAsFarAsTheyFit) {
   Data few = random_data(8000, 20, 5, {700, 900, 0, 1600, 800, 600, 900, 2500}, 35);
   few.y += random_matrix(8000, 5, 37);  // float32 holds no more digits of what is nearly explained
-  expect_the_same_from_kept_rows<MemorySource>(few, 8);
-  expect_the_same_from_kept_rows<SingleSource>(few, 4);
+  expect_the_same_from_kept_rows<MemorySource>(few);
+  expect_the_same_from_kept_rows<SingleSource>(few);
   Data many = random_data(4000, 20, 300, {700, 900, 1100, 500, 800}, 36);  // on several columns of ranks
   many.y += random_matrix(4000, 300, 38);
-  expect_the_same_from_kept_rows<SingleSource>(many, 4);
+  expect_the_same_from_kept_rows<SingleSource>(many);
 }
 
 /// 128 targets are two columns of two ranks, 127 are one: the rows are dealt anew.
