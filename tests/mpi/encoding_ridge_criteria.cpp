@@ -1,3 +1,5 @@
+#include <Eigen/Cholesky>
+
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/parallel/threads.hpp"
 #include "ridge_refits.hpp"

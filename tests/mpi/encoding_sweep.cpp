@@ -2,13 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <Eigen/SVD>
 #include <algorithm>
 #include <numeric>
 
 #include "cinecortex/core/error.hpp"
 #include "cinecortex/encoding/ridge.hpp"
 #include "cinecortex/parallel/threads.hpp"
+#include "plain_ridge.hpp"
 #include "random_matrix.hpp"
 
 // Every point is compared with separate fits: design rows made one by one, one singular value decomposition a fold, one
@@ -121,21 +121,6 @@ Rows rows_of(const Runs& runs, const SweepPoint& point, Wanted wanted) {
   return rows;
 }
 
-/// Predictions of `test` by the ridge fit to `train`.
-MatrixD plain_prediction(const Rows& train, const Rows& test, double alpha) {
-  const Eigen::RowVectorXd mean_x = train.x.colwise().mean(), mean_y = train.y.colwise().mean();
-  const Eigen::BDCSVD<Eigen::MatrixXd> svd(train.x.rowwise() - mean_x,
-                                           Eigen::ComputeThinU | Eigen::ComputeThinV);
-  const VectorD& s = svd.singularValues();
-  VectorD shrink = VectorD::Zero(s.size());
-  for (Index j = 0; j < s.size(); ++j) {
-    if (s[j] > 1e-7 * s[0]) shrink[j] = s[j] / (s[j] * s[j] + alpha);
-  }
-  const MatrixD weights =
-      svd.matrixV() * shrink.asDiagonal() * svd.matrixU().transpose() * (train.y.rowwise() - mean_y);
-  return ((test.x.rowwise() - mean_x) * weights).rowwise() + mean_y;
-}
-
 struct Plain {
   MatrixD r, r2;  ///< [A, t] means over folds
 };
@@ -148,7 +133,8 @@ Plain plain_sweep(const Runs& runs, const SweepPoint& point, const std::vector<d
     const Rows train = rows_of(runs, point, [&](Index of) { return of != group; });
     const Rows test = rows_of(runs, point, [&](Index of) { return of == group; });
     for (Index a = 0; a < count; ++a) {
-      const MatrixD prediction = plain_prediction(train, test, alphas[static_cast<std::size_t>(a)]);
+      const MatrixD prediction =
+          plain_ridge(train.x, train.y, alphas[static_cast<std::size_t>(a)]).predict(test.x);
       for (Index v = 0; v < targets; ++v) {
         const VectorD y = test.y.col(v).array() - test.y.col(v).mean();
         const VectorD p = prediction.col(v).array() - prediction.col(v).mean();

@@ -1,7 +1,6 @@
 #pragma once
 #include <gtest/gtest.h>
 
-#include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "cinecortex/encoding/ridge.hpp"
+#include "plain_ridge.hpp"
 #include "random_matrix.hpp"
 
 /// Data for ridge, and plain refits on the rows that are left, made by every rank for itself.
@@ -37,28 +37,6 @@ inline Data random_data(Index n, Index p, Index t, Rows block_rows, unsigned see
 inline RidgeFit fit(const Data& data, const RidgeOptions& options, const Communicator& comm) {
   return fit_ridge(MemorySource(data.x, data.block_rows), MemorySource(data.y, data.block_rows), options,
                    comm);
-}
-
-struct Weights {
-  MatrixD weights;  ///< [p, t]
-  VectorD intercept;
-  MatrixD predict(const MatrixD& x) const { return (x * weights).rowwise() + intercept.transpose(); }
-};
-
-/// Ridge by singular values of the centred rows; alpha = 0 is the fit of least norm.
-inline Weights plain_ridge(const MatrixD& x, const MatrixD& y, double alpha) {
-  const Eigen::RowVectorXd mean_x = x.colwise().mean();
-  const Eigen::RowVectorXd mean_y = y.colwise().mean();
-  const Eigen::BDCSVD<Eigen::MatrixXd> svd(x.rowwise() - mean_x, Eigen::ComputeThinU | Eigen::ComputeThinV);
-  const VectorD& s = svd.singularValues();
-  VectorD shrink = VectorD::Zero(s.size());
-  for (Index j = 0; j < s.size(); ++j) {
-    if (s[j] > 1e-7 * s[0]) shrink[j] = s[j] / (s[j] * s[j] + alpha);
-  }
-  Weights fit;
-  fit.weights = svd.matrixV() * shrink.asDiagonal() * svd.matrixU().transpose() * (y.rowwise() - mean_y);
-  fit.intercept = (mean_y - mean_x * fit.weights).transpose();
-  return fit;
 }
 
 /// Which rows each refit leaves out.
@@ -91,7 +69,7 @@ inline void refit(const Data& data, const std::vector<double>& alphas, const Spl
       if (std::find(out.begin(), out.end(), i) == out.end()) in.push_back(i);
     }
     for (std::size_t a = 0; a < alphas.size(); ++a) {
-      const Weights trained = plain_ridge(data.x(in, Eigen::all), data.y(in, Eigen::all), alphas[a]);
+      const PlainRidge trained = plain_ridge(data.x(in, Eigen::all), data.y(in, Eigen::all), alphas[a]);
       fn(static_cast<Index>(a), MatrixD(data.y(out, Eigen::all)), trained.predict(data.x(out, Eigen::all)));
     }
   }
@@ -141,7 +119,7 @@ inline void expect_fit(const RidgeFit& fit, const Data& data, const std::vector<
   EXPECT_LT(largest_relative(fit.cv, cv.middleCols(own.begin, own.size())), tolerance);
   for (Index v = 0; v < own.size(); ++v) {
     EXPECT_NE(std::find(alphas.begin(), alphas.end(), fit.alpha[v]), alphas.end());
-    const Weights plain = plain_ridge(data.x, data.y.col(own.begin + v), fit.alpha[v]);
+    const PlainRidge plain = plain_ridge(data.x, data.y.col(own.begin + v), fit.alpha[v]);
     EXPECT_LT((fit.weights.col(v) - plain.weights.col(0)).norm(), tolerance * (1e-3 + plain.weights.norm()));
     EXPECT_NEAR(fit.intercept[v], plain.intercept[0], tolerance * (1.0 + std::abs(plain.intercept[0])));
   }
