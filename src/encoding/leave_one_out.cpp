@@ -16,6 +16,7 @@ namespace {
 
 constexpr Index strip = targets_of_a_strip;
 constexpr Index tile = targets_of_a_tile;
+static_assert(tile % strip == 0);
 
 /// Sums weighted squares over the rows of one group of blocks after the other.
 template <class Scalar>
@@ -30,12 +31,19 @@ class RowPass {
         coefficients_(shared.family.coefficients(shared.most()).transpose().template cast<Scalar>()),
         alphas_(alphas),
         sums_(MatrixD::Zero(alphas, projection.cols())),
-        y_(most_rows, projection.cols()),
+        most_rows_(most_rows),
+        y_(Matrix<Scalar>::Zero(strips(projection.cols()) * most_rows, strip)),
         weights_(most_rows, alphas) {}
 
   /// The group's next block.
   void add(const Matrix<Scalar>& y, const MatrixD& gaps) {
-    y_.middleRows(count_, y.rows()) = y;
+    parallel::for_each_in_threads(strips(y.cols()), [&](Index s) {
+      const auto targets = targets_of(s);
+      for (Index i = 0; i < y.rows(); ++i) {
+        Scalar* to = y_.row(s * most_rows_ + count_ + i).data();
+        for (const Index target : targets) *to++ = y(i, target);
+      }
+    });
     weights_.middleRows(count_, y.rows()) = gaps.cwiseInverse().template cast<Scalar>();
     count_ += y.rows();
   }
@@ -54,6 +62,13 @@ class RowPass {
   const MatrixD& sums() const noexcept { return sums_; }
 
  private:
+  static Index strips(Index targets) { return (targets + strip - 1) / strip; }
+
+  std::span<const Index> targets_of(Index s) const {
+    const std::span<const Index> rest = std::span(shared_.order).subspan(static_cast<std::size_t>(s * strip));
+    return rest.first(std::min<std::size_t>(rest.size(), strip));
+  }
+
   /// The tile's projections in some directions times those of each of the terms' factors, side by side.
   void scale(Range directions, const std::vector<Index>& terms, Range columns, Index width) {
     scaled_.resize(directions.size(), std::ssize(terms) * width);
@@ -73,7 +88,7 @@ class RowPass {
 
   void add_tile(const ConstView<Scalar>& u, Range columns) {
     const Index terms = shared_.terms[static_cast<std::size_t>(columns.end - 1)];
-    const Index width = (columns.size() + strip - 1) / strip * strip;
+    const Index width = strips(columns.size()) * strip;
     products_.resize(u.rows(), terms * width);
     Matrix<Scalar> coefficients(alphas_, terms);
     Index done = 0;
@@ -85,18 +100,12 @@ class RowPass {
       coefficients.middleCols(done, count) = coefficients_(Eigen::all, in_range);
       done += count;
     }
-    parallel::for_each_in_threads(width / strip, [&](Index s) {
-      const Index first = columns.begin + s * strip, used = std::min(strip, columns.end - first);
-      const auto targets =
-          std::span(shared_.order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(used));
-      Matrix<Scalar> strip_y = Matrix<Scalar>::Zero(u.rows(), strip);
-      for (Index i = 0; i < u.rows(); ++i) {
-        for (Index v = 0; v < used; ++v) strip_y(i, v) = y_(i, targets[static_cast<std::size_t>(v)]);
-      }
+    parallel::for_each_in_threads(width / strip, [&](Index of_tile) {
+      const Index s = columns.begin / strip + of_tile;
       MatrixD sums = MatrixD::Zero(alphas_, strip);
-      add_residual_squares(products_, width, s * strip, strip_y, weights_.topRows(u.rows()), coefficients,
-                           sums);
-      for (Index v = 0; v < used; ++v) sums_.col(targets[static_cast<std::size_t>(v)]) += sums.col(v);
+      add_residual_squares(products_, width, of_tile * strip, y_.middleRows(s * most_rows_, u.rows()),
+                           weights_.topRows(u.rows()), coefficients, sums);
+      for (Index v = 0; const Index target : targets_of(s)) sums_.col(target) += sums.col(v++);
     });
   }
 
@@ -105,8 +114,10 @@ class RowPass {
   Matrix<Scalar> factors_;       ///< [r, R]
   Matrix<Scalar> coefficients_;  ///< [A, R]
   Index alphas_;
-  MatrixD sums_;                ///< [A, t_col]
-  Matrix<Scalar> y_, weights_;  ///< of the group, in the first rows
+  MatrixD sums_;  ///< [A, t_col]
+  Index most_rows_;
+  Matrix<Scalar> y_;        ///< [strips · most_rows, strip] of the group, in the order of the terms
+  Matrix<Scalar> weights_;  ///< of the group, in the first rows
   Matrix<Scalar> products_, scaled_;
   Index count_ = 0;  ///< rows of the group that are here
 };
