@@ -1,9 +1,9 @@
 #include "alpha_family.hpp"
 
+#include <Eigen/Eigenvalues>
 #include <Eigen/QR>
 #include <Eigen/SVD>
 #include <algorithm>
-#include <map>
 #include <utility>
 
 namespace cinecortex::encoding {
@@ -19,108 +19,112 @@ VectorD never_zero(const VectorD& weights) {
   return weights.cwiseMax(least * largest);
 }
 
-/// Shrinkages of some of the eigenvalues, evenly spread, that stand for all.
-class Sample {
+/// 1/(λ+α) [r, A]
+MatrixD inverses_of(const VectorD& values, const std::vector<double>& alphas) {
+  MatrixD inverses(values.size(), std::ssize(alphas));
+  for (Index a = 0; a < inverses.cols(); ++a) {
+    inverses.col(a) = (values.array() + alphas[static_cast<std::size_t>(a)]).inverse();
+  }
+  return inverses;
+}
+
+constexpr Index parts = 16;  // of all directions: ranges are made up of them
+constexpr Index most_cuts = 3;
+
+/// What ranges of parts cost.
+class Costs {
  public:
-  Sample(const VectorD& values, const std::vector<double>& alphas)
-      : step_(std::max<Index>(1, values.size() / most)),
-        shrinkages_(values.size() / step_, std::ssize(alphas)) {
-    for (Index a = 0; a < shrinkages_.cols(); ++a) {
-      for (Index i = 0; i < shrinkages_.rows(); ++i) {
-        const double value = values[i * step_];
-        shrinkages_(i, a) = value / (value + alphas[static_cast<std::size_t>(a)]);
+  /// @param weighted  [r, A]: r at least the number of parts
+  Costs(const Eigen::MatrixXd& weighted, double rest, double of_a_term)
+      : directions_(weighted.rows()), rest_(rest), of_a_term_(of_a_term), squares_(parts * (parts + 1)) {
+    for (Index begin = 0; begin < parts; ++begin) {
+      Eigen::MatrixXd gram = Eigen::MatrixXd::Zero(weighted.cols(), weighted.cols());
+      for (Index end = begin + 1; end <= parts; ++end) {
+        const Range part = range_of(end - 1, end);
+        const auto rows = weighted.middleRows(part.begin, part.size());
+        gram.noalias() += rows.transpose() * rows;
+        const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> pairs(gram, Eigen::EigenvaluesOnly);
+        squares_[index(begin, end)] = pairs.eigenvalues().cwiseMax(0.0);
       }
     }
   }
 
-  Index size() const { return shrinkages_.rows(); }
-  Index step() const { return step_; }
-  double norm() const { return shrinkages_.norm(); }
+  /// Directions of some parts.
+  Range range_of(Index begin, Index end) const {
+    return {begin * directions_ / parts, end * directions_ / parts};
+  }
 
-  /// Singular values of a range of it, made once.
-  const VectorD& sizes(Range range) {
-    auto [found, is_new] = sizes_.try_emplace({range.begin, range.end});
-    if (is_new) found->second = Svd(shrinkages_.middleRows(range.begin, range.size())).singularValues();
-    return found->second;
+  /// Of the fewest terms of ranges between these ends that leave no more than `rest`.
+  double of(const std::vector<Index>& ends) {
+    terms_.clear();
+    Index begin = 0;
+    for (const Index end : ends) {
+      const double cost = static_cast<double>(range_of(begin, end).size()) + of_a_term_;
+      for (const double square : squares_[index(begin, end)]) terms_.emplace_back(square, cost);
+      begin = end;
+    }
+    std::sort(terms_.begin(), terms_.end());
+    double cost = 0, left = 0;
+    for (const auto& [square, of_term] : terms_) {
+      left += square;
+      if (left > rest_ * rest_) cost += of_term;
+    }
+    return cost;
   }
 
  private:
-  static constexpr Index most = 128;
-  Index step_;
-  Eigen::MatrixXd shrinkages_;
-  std::map<std::pair<Index, Index>, VectorD> sizes_;
+  static std::size_t index(Index begin, Index end) {
+    return static_cast<std::size_t>(begin * (parts + 1) + end);
+  }
+
+  Index directions_;
+  double rest_, of_a_term_;
+  std::vector<VectorD> squares_;                  ///< of the singular values of every range of parts
+  std::vector<std::pair<double, double>> terms_;  ///< square, cost
 };
 
-/// Ranges of a sample as ranges of what was sampled.
-Range of_all(Range range, const Sample& sample, Index all) {
-  return {range.begin * sample.step(), range.end == sample.size() ? all : range.end * sample.step()};
-}
-
-/// What the terms of all ranges cost that leave no more than `rest` of the sample.
-/// @param all  how many were sampled
-double cost_of(Sample& sample, Index all, const std::vector<Range>& ranges, double rest, double of_a_term) {
-  std::vector<std::pair<double, double>> terms;  // size, cost
-  for (const Range range : ranges) {
-    const double cost = static_cast<double>(of_all(range, sample, all).size()) + of_a_term;
-    for (const double size : sample.sizes(range)) terms.emplace_back(size, cost);
+/// Calls fn(ends of ranges) for every way to cut the parts behind `begin` at most `cuts` times.
+template <class Fn>
+void for_each_cutting(std::vector<Index>& ends, Index begin, Index cuts, const Fn& fn) {
+  ends.push_back(parts);
+  fn(ends);
+  ends.pop_back();
+  if (cuts == 0) return;
+  for (Index end = begin + 1; end < parts; ++end) {
+    ends.push_back(end);
+    for_each_cutting(ends, end, cuts - 1, fn);
+    ends.pop_back();
   }
-  std::sort(terms.begin(), terms.end());
-  double cost = 0, left = 0;
-  for (const auto& [size, of_term] : terms) {
-    left += size * size;
-    if (left > rest * rest) cost += of_term;
-  }
-  return cost;
-}
-
-std::vector<Range> with_cut(const std::vector<Range>& ranges, Index cut) {
-  std::vector<Range> result;
-  for (const Range range : ranges) {
-    if (range.begin < cut && cut < range.end) {
-      result.push_back({range.begin, cut});
-      result.push_back({cut, range.end});
-    } else {
-      result.push_back(range);
-    }
-  }
-  return result;
 }
 
 }  // namespace
 
-std::vector<Range> ranges_of_terms(const VectorD& values, const std::vector<double>& alphas, double tolerance,
+std::vector<Range> ranges_of_terms(const VectorD& values, const std::vector<double>& alphas,
+                                   const VectorD& row_weights, const VectorD& column_weights, double rest,
                                    double of_a_term) {
-  constexpr double worth_it = 0.95;
-  constexpr Index parts = 16;
-  Sample sample(values, alphas);
-  std::vector<Range> ranges{{0, sample.size()}};
-  if (sample.size() < parts) return {{0, values.size()}};
-  const double rest = tolerance * sample.norm();
-  double cost = cost_of(sample, values.size(), ranges, rest, of_a_term);
-  for (;;) {
-    std::vector<Range> best;
-    double least = worth_it * cost;
-    for (Index part = 1; part < parts; ++part) {
-      auto tried = with_cut(ranges, part * sample.size() / parts);
-      const double cost_of_it = cost_of(sample, values.size(), tried, rest, of_a_term);
-      if (cost_of_it >= least) continue;
-      least = cost_of_it;
-      best = std::move(tried);
-    }
-    if (best.empty()) break;
-    cost = least;
-    ranges = std::move(best);
+  if (values.size() < parts) return {{0, values.size()}};
+  Costs costs(row_weights.asDiagonal() * inverses_of(values, alphas) * column_weights.asDiagonal(), rest,
+              of_a_term);
+  std::vector<Index> best{parts}, ends;
+  double least = costs.of(best);
+  for_each_cutting(ends, 0, most_cuts, [&](const std::vector<Index>& tried) {
+    const double cost = costs.of(tried);
+    if (cost >= least) return;
+    least = cost;
+    best = tried;
+  });
+  std::vector<Range> ranges;
+  Index begin = 0;
+  for (const Index end : best) {
+    ranges.push_back(costs.range_of(begin, end));
+    begin = end;
   }
-  for (auto& range : ranges) range = of_all(range, sample, values.size());
   return ranges;
 }
 
 AlphaFamily::AlphaFamily(const VectorD& values, const std::vector<double>& alphas, const VectorD& row_weights,
                          const VectorD& column_weights, std::vector<Range> ranges)
-    : ranges_(std::move(ranges)), inverses_(values.size(), std::ssize(alphas)) {
-  for (Index a = 0; a < inverses_.cols(); ++a) {
-    inverses_.col(a) = (values.array() + alphas[static_cast<std::size_t>(a)]).inverse();
-  }
+    : ranges_(std::move(ranges)), inverses_(inverses_of(values, alphas)) {
   const VectorD rows = never_zero(row_weights);
   const VectorD columns = never_zero(column_weights);
   struct Term {

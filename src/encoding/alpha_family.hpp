@@ -7,12 +7,13 @@ namespace cinecortex::encoding {
 
 /// Eigenvalues in ranges, each with terms of its own: most of them lie close together at the small end, where fewer
 /// terms do, and what the others need costs little, for they are few. As few operations as they find.
-/// @param values     λ ascending or descending, positive
-/// @param tolerance  of the shrinkages λ/(λ+α), relative, that terms will be wanted for
+/// @param values  λ [r] ascending or descending, positive    @param row_weights, column_weights  as AlphaFamily takes them
+/// @param rest       of the weighted diagonals, which terms may leave: the root of the sum of squares
 /// @param of_a_term  what a term costs beside its directions, in directions
 /// @return ranges that make up [0, r)
 /// Source: mathematics §3.   Collective: no.
-std::vector<Range> ranges_of_terms(const VectorD& values, const std::vector<double>& alphas, double tolerance,
+std::vector<Range> ranges_of_terms(const VectorD& values, const std::vector<double>& alphas,
+                                   const VectorD& row_weights, const VectorD& column_weights, double rest,
                                    double of_a_term);
 
 /// The terms of one range of directions.

@@ -15,8 +15,8 @@ namespace {
 class TermChooser {
  public:
   TermChooser(const SpectralForm& form, const MatrixD& projection, const VectorD& squares_y,
-              const std::vector<double>& alphas, const WeightRange& weights)
-      : values_(form.values()), weights_(weights), squared_(projection.cwiseAbs2()) {
+              const std::vector<double>& alphas, const WeightRange& weights, double tolerance)
+      : values_(form.values()), weights_(weights), tolerance_(tolerance), squared_(projection.cwiseAbs2()) {
     const auto count = static_cast<Index>(alphas.size());
     unexplained_ = MatrixD(values_.size(), count);  // 1 - λ/(λ+α)
     for (Index a = 0; a < count; ++a) {
@@ -29,8 +29,8 @@ class TermChooser {
     family_.emplace(best_family(alphas));
   }
 
-  SharedTerms choose(double tolerance) const {
-    const std::vector<Index> needed = terms_needed(tolerance);
+  SharedTerms choose() const {
+    const std::vector<Index> needed = terms_needed();
     SharedTerms shared{.family = *family_};
     shared.order.resize(needed.size());
     std::iota(shared.order.begin(), shared.order.end(), 0);
@@ -47,66 +47,79 @@ class TermChooser {
   }
 
  private:
-  /// What a number of terms leaves of each alpha and target.
-  struct Rest {
-    MatrixD wrong;  ///< ‖Δe‖² [A, t]
-    MatrixD along;  ///< e·Δe [A, t]
-  };
-
   static Index of(const std::vector<Index>& list, Index i) { return list[static_cast<std::size_t>(i)]; }
 
   MatrixD products(const MatrixD& of_values) const {
     return linalg::product(true, false, of_values, squared_);
   }
 
-  /// The family whose truncation costs least where it counts: the bound of a target at an alpha is
-  /// 2 · spread · ‖Δe‖ / ‖e‖.
+  /// The family whose truncation costs least where it counts: half the bound of a target at an alpha is
+  /// spread · ‖Δe‖ / ‖e‖. Weighted as here, the squares of what terms leave are those of this half, of a mean target, summed
+  /// over alphas.
   AlphaFamily best_family(const std::vector<double>& alphas) const {
     const Index targets = squared_.cols();
     VectorD scale = VectorD::Zero(targets);  // 1/‖e‖² at the alpha of the least residual
     VectorD columns = VectorD::Zero(residual_squares_.rows());
+    Index counted = 0;
     for (Index v = 0; v < targets; ++v) {
       const double least = residual_squares_.col(v).minCoeff();
       if (least <= 0) continue;
       scale[v] = 1 / least;
       for (Index a = 0; a < columns.size(); ++a) columns[a] += std::sqrt(least / residual_squares_(a, v));
+      ++counted;
     }
-    const bool any = (scale.array() > 0).any();
-    const VectorD power = any ? VectorD(squared_ * scale) : VectorD(squared_.rowwise().sum());
-    columns = any ? VectorD(columns.cwiseProduct(weights_.spread)) : VectorD::Ones(columns.size());
-    constexpr double of_a_term = 150;  // sums over alphas, as measured
-    constexpr double usual =
-        1e-6;  // fitted values are some tenths of the residual, weights spread by as much
-    return AlphaFamily(values_, alphas, values_.cwiseProduct(power.cwiseSqrt()), columns,
-                       ranges_of_terms(values_, alphas, usual, of_a_term));
+    if (counted == 0) {
+      const VectorD power = squared_.rowwise().sum();
+      return AlphaFamily(values_, alphas, values_.cwiseProduct(power.cwiseSqrt()),
+                         VectorD::Ones(columns.size()), {{0, values_.size()}});
+    }
+    const double mean = 1.0 / static_cast<double>(counted);
+    const VectorD power = squared_ * (mean * scale);
+    columns = mean * columns.cwiseProduct(weights_.spread);
+    const VectorD rows = values_.cwiseProduct(power.cwiseSqrt());
+    constexpr double of_a_term = 75;  // its sums over alphas, and that its products go to memory: as measured
+    return AlphaFamily(values_, alphas, rows, columns,
+                       ranges_of_terms(values_, alphas, rows, columns, tolerance_ / 2, of_a_term));
   }
 
-  Rest rest_of(Index terms) const {
-    const MatrixD rest = values_.asDiagonal() * family_->rest(terms);
-    return {products(rest.cwiseAbs2()), products(rest.cwiseProduct(unexplained_))};
-  }
+  /// What a number of terms leaves of the shrinkages [r, A].
+  MatrixD rest_of(Index terms) const { return values_.asDiagonal() * family_->rest(terms); }
 
   /// The largest relative error of a target's curve after the correction.
-  double bound(const Rest& rest, Index target) const {
+  /// @param wrong  ‖Δe‖² at each alpha [A]
+  template <class Column>
+  double bound(const Column& wrong, Index target) const {
     double largest = 0;
-    for (Index a = 0; a < rest.wrong.rows(); ++a) {
+    for (Index a = 0; a < wrong.size(); ++a) {
       const double exact = residual_squares_(a, target);  // at most, since no weight is below 1
-      const double wrong = rest.wrong(a, target);
-      const double off = weights_.spread[a] * (2 * std::sqrt(exact * wrong) + wrong);
+      const double off = weights_.spread[a] * (2 * std::sqrt(exact * wrong[a]) + wrong[a]);
       if (off > 0) largest = std::max(largest, exact > 0 ? off / exact : 1.0);
     }
     return largest;
   }
 
-  std::vector<Index> terms_needed(double tolerance) const {
-    const Index most = family_->most_terms();
-    std::vector<Index> needed(static_cast<std::size_t>(squared_.cols()), most);
-    std::vector<Index> open(needed.size());
+  std::vector<Index> terms_needed() const {
+    const Index most = family_->most_terms(), targets = squared_.cols();
+    std::vector<Index> needed(static_cast<std::size_t>(targets), most);
+    std::vector<Index> open(needed.size()), probes;
     std::iota(open.begin(), open.end(), 0);
+    constexpr Index some = 16;
+    for (Index i = 0; i < std::min(some, targets); ++i)
+      probes.push_back(i * targets / std::min(some, targets));
+    const MatrixD squared_of_probes = squared_(Eigen::all, probes);
     for (Index terms = std::min<Index>(3, most); terms < most && !open.empty(); ++terms) {
-      const Rest rest = rest_of(terms);
+      const MatrixD squares = rest_of(terms).cwiseAbs2();
+      // Before any target has enough, a few tell whether it is worth while to look at all.
+      if (std::ssize(open) == targets) {
+        const MatrixD wrong = linalg::product(true, false, squares, squared_of_probes);
+        const bool none = std::none_of(probes.begin(), probes.end(), [&, i = Index{0}](Index target) mutable {
+          return bound(wrong.col(i++), target) <= tolerance_;
+        });
+        if (none) continue;
+      }
+      const MatrixD wrong = products(squares);
       std::erase_if(open, [&](Index target) {
-        if (bound(rest, target) > tolerance) return false;
+        if (bound(wrong.col(target), target) > tolerance_) return false;
         needed[static_cast<std::size_t>(target)] = terms;
         return true;
       });
@@ -118,19 +131,22 @@ class TermChooser {
     shared.correction = MatrixD::Zero(residual_squares_.rows(), squared_.cols());
     for (std::size_t i = 0; i < shared.order.size();) {
       const Index terms = shared.terms[i];
-      const Rest rest = rest_of(terms);
+      const MatrixD rest = rest_of(terms);
+      const MatrixD wrong = products(rest.cwiseAbs2());                 // ‖Δe‖² [A, t]
+      const MatrixD along = products(rest.cwiseProduct(unexplained_));  // e·Δe [A, t]
       for (; i < shared.order.size() && shared.terms[i] == terms; ++i) {
         const Index target = shared.order[i];
         // With the middle weight for every row the error would be just this; what is left is its spread.
         shared.correction.col(target) =
-            -weights_.middle.cwiseProduct(2 * rest.along.col(target) + rest.wrong.col(target));
-        shared.bound = std::max(shared.bound, bound(rest, target));
+            -weights_.middle.cwiseProduct(2 * along.col(target) + wrong.col(target));
+        shared.bound = std::max(shared.bound, bound(wrong.col(target), target));
       }
     }
   }
 
   const VectorD& values_;
   const WeightRange& weights_;
+  double tolerance_;
   MatrixD squared_;  ///< ŷ² [r, t]
   std::optional<AlphaFamily> family_;
   MatrixD unexplained_;       ///< [r, A]
@@ -161,7 +177,7 @@ WeightRange weight_range(const Leverages& leverages) {
 
 SharedTerms choose_terms(const SpectralForm& form, const MatrixD& projection, const VectorD& squares_y,
                          const std::vector<double>& alphas, const WeightRange& weights, double tolerance) {
-  return TermChooser(form, projection, squares_y, alphas, weights).choose(tolerance);
+  return TermChooser(form, projection, squares_y, alphas, weights, tolerance).choose();
 }
 
 }  // namespace cinecortex::encoding

@@ -14,7 +14,8 @@ void expect_ranges_to_cover(Index rank, double power, const std::vector<double>&
   const VectorD index = VectorD::LinSpaced(rank, 1.0, static_cast<double>(rank));
   const VectorD values = 100 * index.array().pow(-power).matrix();
   Index end = 0;
-  for (const Range range : ranges_of_terms(values, alphas, 1e-7, 60)) {
+  for (const Range range :
+       ranges_of_terms(values, alphas, values, VectorD::Ones(std::ssize(alphas)), 1e-6, 60)) {
     EXPECT_EQ(range.begin, end) << rank;
     EXPECT_LT(range.begin, range.end) << rank;
     end = range.end;
