@@ -51,9 +51,13 @@ class RowPass {
   /// At the end of a group.
   /// @param u  of all its rows
   void multiply(const ConstView<Scalar>& u) {
-    const Index targets = projection_.cols();
+    const Index targets = projection_.cols(), pieces = (u.rows() + piece_rows - 1) / piece_rows;
     for (Index begin = 0; begin < targets; begin += tile) {
-      add_tile(u, {begin, std::min(targets, begin + tile)});
+      const Tile of = tile_of({begin, std::min(targets, begin + tile)});
+      for (Index piece = 0; piece < pieces; ++piece) {
+        const Range rows = partition(u.rows(), pieces, piece);
+        add_rows(of, u.middleRows(rows.begin, rows.size()), rows);
+      }
     }
     count_ = 0;
   }
@@ -62,6 +66,7 @@ class RowPass {
   const MatrixD& sums() const noexcept { return sums_; }
 
  private:
+  static constexpr Index piece_rows = 512;  ///< at a time, so that their products stay in a cache
   static Index strips(Index targets) { return (targets + strip - 1) / strip; }
 
   std::span<const Index> targets_of(Index s) const {
@@ -69,13 +74,35 @@ class RowPass {
     return rest.first(std::min<std::size_t>(rest.size(), strip));
   }
 
+  /// Some targets with their terms, and what multiplies rows of U for them.
+  struct Tile {
+    Range columns;
+    Index width = 0;  ///< the columns, filled up to whole strips
+    std::vector<RangeTerms> ranges;
+    std::vector<Matrix<Scalar>> scaled;  ///< of each range [directions, terms · width]
+    Matrix<Scalar> coefficients;         ///< [A, terms]
+  };
+
+  Tile tile_of(Range columns) const {
+    const Index terms = shared_.terms[static_cast<std::size_t>(columns.end - 1)];
+    Tile of{columns, strips(columns.size()) * strip, shared_.family.by_range(terms), {}, {}};
+    of.coefficients.resize(alphas_, terms);
+    Index done = 0;
+    for (const auto& [directions, in_range] : of.ranges) {
+      of.scaled.push_back(scaled(directions, in_range, columns, of.width));
+      of.coefficients.middleCols(done, std::ssize(in_range)) = coefficients_(Eigen::all, in_range);
+      done += std::ssize(in_range);
+    }
+    return of;
+  }
+
   /// The tile's projections in some directions times those of each of the terms' factors, side by side.
-  void scale(Range directions, const std::vector<Index>& terms, Range columns, Index width) {
-    scaled_.resize(directions.size(), std::ssize(terms) * width);
+  Matrix<Scalar> scaled(Range directions, const std::vector<Index>& terms, Range columns, Index width) const {
+    Matrix<Scalar> result(directions.size(), std::ssize(terms) * width);
     constexpr Index some = 128;
-    parallel::for_each_in_threads((scaled_.rows() + some - 1) / some, [&](Index i) {
-      for (Index j = i * some; j < std::min(scaled_.rows(), (i + 1) * some); ++j) {
-        Scalar* to = scaled_.row(j).data();
+    parallel::for_each_in_threads((result.rows() + some - 1) / some, [&](Index i) {
+      for (Index j = i * some; j < std::min(result.rows(), (i + 1) * some); ++j) {
+        Scalar* to = result.row(j).data();
         const auto from = projection_.row(directions.begin + j).segment(columns.begin, columns.size());
         for (const Index q : terms) {
           Eigen::Map<Matrix<Scalar>>(to, 1, columns.size()) = factors_(directions.begin + j, q) * from;
@@ -84,27 +111,26 @@ class RowPass {
         }
       }
     });
+    return result;
   }
 
-  void add_tile(const ConstView<Scalar>& u, Range columns) {
-    const Index terms = shared_.terms[static_cast<std::size_t>(columns.end - 1)];
-    const Index width = strips(columns.size()) * strip;
-    products_.resize(u.rows(), terms * width);
-    Matrix<Scalar> coefficients(alphas_, terms);
+  /// @param u  of some of the group's rows
+  void add_rows(const Tile& of, const ConstView<Scalar>& u, Range rows) {
+    products_.resize(rows.size(), of.coefficients.cols() * of.width);
     Index done = 0;
-    for (const auto& [directions, in_range] : shared_.family.by_range(terms)) {
-      const Index count = std::ssize(in_range);
-      scale(directions, in_range, columns, width);
-      linalg::gemm(false, false, Scalar{1}, u.middleCols(directions.begin, directions.size()), scaled_,
-                   Scalar{0}, products_.middleCols(done * width, count * width));
-      coefficients.middleCols(done, count) = coefficients_(Eigen::all, in_range);
-      done += count;
+    for (std::size_t i = 0; i < of.ranges.size(); ++i) {
+      const Range directions = of.ranges[i].directions;
+      const auto& scaled = of.scaled[i];
+      linalg::gemm(false, false, Scalar{1}, u.middleCols(directions.begin, directions.size()), scaled,
+                   Scalar{0}, products_.middleCols(done, scaled.cols()));
+      done += scaled.cols();
     }
-    parallel::for_each_in_threads(width / strip, [&](Index of_tile) {
-      const Index s = columns.begin / strip + of_tile;
+    parallel::for_each_in_threads(of.width / strip, [&](Index of_tile) {
+      const Index s = of.columns.begin / strip + of_tile;
       MatrixD sums = MatrixD::Zero(alphas_, strip);
-      add_residual_squares(products_, width, of_tile * strip, y_.middleRows(s * most_rows_, u.rows()),
-                           weights_.topRows(u.rows()), coefficients, sums);
+      add_residual_squares(products_, of.width, of_tile * strip,
+                           y_.middleRows(s * most_rows_ + rows.begin, rows.size()),
+                           weights_.middleRows(rows.begin, rows.size()), of.coefficients, sums);
       for (Index v = 0; const Index target : targets_of(s)) sums_.col(target) += sums.col(v++);
     });
   }
@@ -118,7 +144,7 @@ class RowPass {
   Index most_rows_;
   Matrix<Scalar> y_;        ///< [strips · most_rows, strip] of the group, in the order of the terms
   Matrix<Scalar> weights_;  ///< of the group, in the first rows
-  Matrix<Scalar> products_, scaled_;
+  Matrix<Scalar> products_;
   Index count_ = 0;  ///< rows of the group that are here
 };
 
