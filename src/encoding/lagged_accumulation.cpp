@@ -346,10 +346,7 @@ std::vector<LaggedStatistics> LaggedStatistics::accumulate(const LaggedSource& x
   LaggedSums shape;
   shape.delays = ascending(x.design().delays());
   shape.components = x.components();
-  const auto first_features = [&](Index block, Range rows) -> MatrixD {
-    const MatrixD features = x.features(block);
-    return features.topRows(std::min(rows.end, features.rows()));
-  };
+  const auto first_features = [&](Index block, Range rows) { return x.first_features(block, rows.end); };
   shape.shift_x = representable(first_shift(problem, comm, x.components(), true, first_features), single);
   const auto first_responses = [&](Index block, Range rows) { return y.read_rows(block, rows, targets); };
   const VectorD shift_y = representable(

@@ -56,6 +56,9 @@ class Unlagged final : public LaggedSource {
   MatrixF features_single(Index block) const override {
     return source_.read_single(block, {0, source_.columns()});
   }
+  MatrixD first_features(Index block, Index count) const override {
+    return source_.read_rows(block, {0, std::min(count, source_.rows(block))}, {0, source_.columns()});
+  }
   bool single_precision() const override { return source_.single_precision(); }
   std::string name(Index block) const override { return source_.name(block); }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <vector>
 
 #include "cinecortex/encoding/block_source.hpp"
@@ -18,6 +19,10 @@ class LaggedSource : public BlockSource {
   virtual Index lowest() const = 0;  ///< edge `shift`: first feature row of a window (method §5)
   virtual MatrixD features(Index block) const = 0;  ///< [L, k]
   virtual MatrixF features_single(Index block) const { return features(block).cast<float>(); }
+  /// The first `count` rows of the features, or all there are. A source that can, reads no others.
+  virtual MatrixD first_features(Index block, Index count) const {
+    return features(block).topRows(std::min(count, feature_rows(block)));
+  }
   /// A number for its season or movie: sums in float32 never go on from one to another, so that sums of seasons add up
   /// to those of all runs.
   virtual Index season(Index /*block*/) const { return 0; }
