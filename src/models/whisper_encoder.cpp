@@ -130,8 +130,8 @@ struct Encoder::Network {
     const std::string prefix = key_prefix(weights);
     check_memory(weights.path().string(), placement,
                  {weights.parameters(prefix) * static_cast<Index>(c10::elementSize(type))});
-    const TensorLoader load = [&](const std::string& name, at::IntArrayRef sizes) {
-      return weights.load(prefix + name, sizes, device, type);
+    const TensorLoader load = [&](const std::string& name, at::IntArrayRef expected) {
+      return weights.load(prefix + name, expected, device, type);
     };
     convolutions.emplace_back(load, "conv1", shape.num_mel_bins, shape.d_model, 1);
     convolutions.emplace_back(load, "conv2", shape.d_model, shape.d_model, 2);
