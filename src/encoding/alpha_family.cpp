@@ -4,6 +4,8 @@
 #include <Eigen/QR>
 #include <Eigen/SVD>
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 namespace cinecortex::encoding {
@@ -28,30 +30,35 @@ MatrixD inverses_of(const VectorD& values, const std::vector<double>& alphas) {
   return inverses;
 }
 
-constexpr Index parts = 16;  // of all directions: ranges are made up of them
+constexpr Index parts_of_all = 16;  // of the directions: ranges are made up of them
 constexpr Index most_cuts = 3;
+constexpr Index most_alphas = 32;  // of which some stand for all when ranges are chosen
 
 /// What ranges of parts cost.
 class Costs {
  public:
   /// @param weighted  [r, A]: r at least the number of parts
   Costs(const Eigen::MatrixXd& weighted, double rest, double of_a_term)
-      : directions_(weighted.rows()), rest_(rest), of_a_term_(of_a_term), squares_(parts * (parts + 1)) {
-    for (Index begin = 0; begin < parts; ++begin) {
+      : directions_(weighted.rows()),
+        rest_(rest),
+        of_a_term_(of_a_term),
+        squares_(parts_of_all * (parts_of_all + 1)) {
+    const double rounding = static_cast<double>(weighted.cols()) * std::numeric_limits<double>::epsilon();
+    for (Index begin = 0; begin < parts_of_all; ++begin) {
       Eigen::MatrixXd gram = Eigen::MatrixXd::Zero(weighted.cols(), weighted.cols());
-      for (Index end = begin + 1; end <= parts; ++end) {
-        const Range part = range_of(end - 1, end);
+      for (Index end = begin + 1; end <= parts_of_all; ++end) {
+        const Range part = directions(end - 1, end);
         const auto rows = weighted.middleRows(part.begin, part.size());
         gram.noalias() += rows.transpose() * rows;
-        const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> pairs(gram, Eigen::EigenvaluesOnly);
-        squares_[index(begin, end)] = pairs.eigenvalues().cwiseMax(0.0);
+        const VectorD squares =
+            Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(gram, Eigen::EigenvaluesOnly).eigenvalues();
+        squares_[index(begin, end)] = (squares.array() > rounding * squares.maxCoeff()).select(squares, 0.0);
       }
     }
   }
 
-  /// Directions of some parts.
-  Range range_of(Index begin, Index end) const {
-    return {begin * directions_ / parts, end * directions_ / parts};
+  Range directions(Index begin_part, Index end_part) const {
+    return {begin_part * directions_ / parts_of_all, end_part * directions_ / parts_of_all};
   }
 
   /// Of the fewest terms of ranges between these ends that leave no more than `rest`.
@@ -59,7 +66,7 @@ class Costs {
     terms_.clear();
     Index begin = 0;
     for (const Index end : ends) {
-      const double cost = static_cast<double>(range_of(begin, end).size()) + of_a_term_;
+      const double cost = static_cast<double>(directions(begin, end).size()) + of_a_term_;
       for (const double square : squares_[index(begin, end)]) terms_.emplace_back(square, cost);
       begin = end;
     }
@@ -74,7 +81,7 @@ class Costs {
 
  private:
   static std::size_t index(Index begin, Index end) {
-    return static_cast<std::size_t>(begin * (parts + 1) + end);
+    return static_cast<std::size_t>(begin * (parts_of_all + 1) + end);
   }
 
   Index directions_;
@@ -86,11 +93,11 @@ class Costs {
 /// Calls fn(ends of ranges) for every way to cut the parts behind `begin` at most `cuts` times.
 template <class Fn>
 void for_each_cutting(std::vector<Index>& ends, Index begin, Index cuts, const Fn& fn) {
-  ends.push_back(parts);
+  ends.push_back(parts_of_all);
   fn(ends);
   ends.pop_back();
   if (cuts == 0) return;
-  for (Index end = begin + 1; end < parts; ++end) {
+  for (Index end = begin + 1; end < parts_of_all; ++end) {
     ends.push_back(end);
     for_each_cutting(ends, end, cuts - 1, fn);
     ends.pop_back();
@@ -102,10 +109,19 @@ void for_each_cutting(std::vector<Index>& ends, Index begin, Index cuts, const F
 std::vector<Range> ranges_of_terms(const VectorD& values, const std::vector<double>& alphas,
                                    const VectorD& row_weights, const VectorD& column_weights, double rest,
                                    double of_a_term) {
-  if (values.size() < parts) return {{0, values.size()}};
-  Costs costs(row_weights.asDiagonal() * inverses_of(values, alphas) * column_weights.asDiagonal(), rest,
+  if (values.size() < parts_of_all) return {{0, values.size()}};
+  const Index count = std::ssize(alphas), taken = std::min(count, most_alphas);
+  std::vector<double> some;
+  VectorD weights_of_some(taken);
+  for (Index i = 0; i < taken; ++i) {
+    const Index a = i * count / taken;
+    some.push_back(alphas[static_cast<std::size_t>(a)]);
+    weights_of_some[i] =
+        column_weights[a] * std::sqrt(static_cast<double>(count) / static_cast<double>(taken));
+  }
+  Costs costs(row_weights.asDiagonal() * inverses_of(values, some) * weights_of_some.asDiagonal(), rest,
               of_a_term);
-  std::vector<Index> best{parts}, ends;
+  std::vector<Index> best{parts_of_all}, ends;
   double least = costs.of(best);
   for_each_cutting(ends, 0, most_cuts, [&](const std::vector<Index>& tried) {
     const double cost = costs.of(tried);
@@ -116,7 +132,7 @@ std::vector<Range> ranges_of_terms(const VectorD& values, const std::vector<doub
   std::vector<Range> ranges;
   Index begin = 0;
   for (const Index end : best) {
-    ranges.push_back(costs.range_of(begin, end));
+    ranges.push_back(costs.directions(begin, end));
     begin = end;
   }
   return ranges;

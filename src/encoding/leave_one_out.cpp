@@ -67,6 +67,7 @@ class RowPass {
 
  private:
   static constexpr Index piece_rows = 512;  ///< at a time, so that their products stay in a cache
+  static constexpr Index parts_of_piece = 4;
   static Index strips(Index targets) { return (targets + strip - 1) / strip; }
 
   std::span<const Index> targets_of(Index s) const {
@@ -89,7 +90,7 @@ class RowPass {
     of.coefficients.resize(alphas_, terms);
     Index done = 0;
     for (const auto& [directions, in_range] : of.ranges) {
-      of.scaled.push_back(scaled(directions, in_range, columns, of.width));
+      of.scaled.push_back(scale(directions, in_range, columns, of.width));
       of.coefficients.middleCols(done, std::ssize(in_range)) = coefficients_(Eigen::all, in_range);
       done += std::ssize(in_range);
     }
@@ -97,7 +98,7 @@ class RowPass {
   }
 
   /// The tile's projections in some directions times those of each of the terms' factors, side by side.
-  Matrix<Scalar> scaled(Range directions, const std::vector<Index>& terms, Range columns, Index width) const {
+  Matrix<Scalar> scale(Range directions, const std::vector<Index>& terms, Range columns, Index width) const {
     Matrix<Scalar> result(directions.size(), std::ssize(terms) * width);
     constexpr Index some = 128;
     parallel::for_each_in_threads((result.rows() + some - 1) / some, [&](Index i) {
@@ -120,19 +121,29 @@ class RowPass {
     Index done = 0;
     for (std::size_t i = 0; i < of.ranges.size(); ++i) {
       const Range directions = of.ranges[i].directions;
-      const auto& scaled = of.scaled[i];
-      linalg::gemm(false, false, Scalar{1}, u.middleCols(directions.begin, directions.size()), scaled,
-                   Scalar{0}, products_.middleCols(done, scaled.cols()));
-      done += scaled.cols();
+      const auto& factors = of.scaled[i];
+      linalg::gemm(false, false, Scalar{1}, u.middleCols(directions.begin, directions.size()), factors,
+                   Scalar{0}, products_.middleCols(done, factors.cols()));
+      done += factors.cols();
     }
-    parallel::for_each_in_threads(of.width / strip, [&](Index of_tile) {
-      const Index s = of.columns.begin / strip + of_tile;
-      MatrixD sums = MatrixD::Zero(alphas_, strip);
-      add_residual_squares(products_, of.width, of_tile * strip,
-                           y_.middleRows(s * most_rows_ + rows.begin, rows.size()),
-                           weights_.middleRows(rows.begin, rows.size()), of.coefficients, sums);
-      for (Index v = 0; const Index target : targets_of(s)) sums_.col(target) += sums.col(v++);
+    // Rows in parts, too: more threads than strips have work, and the order of the sums does not depend on them.
+    const Index count = of.width / strip;
+    std::vector<MatrixD> sums(static_cast<std::size_t>(count * parts_of_piece));
+    parallel::for_each_in_threads(std::ssize(sums), [&](Index i) {
+      const Index s = i % count;
+      const Range some = partition(rows.size(), parts_of_piece, i / count);
+      const Index first = rows.begin + some.begin;
+      MatrixD& part = sums[static_cast<std::size_t>(i)];
+      part = MatrixD::Zero(alphas_, strip);
+      add_residual_squares(products_.middleRows(some.begin, some.size()), of.width, s * strip,
+                           y_.middleRows((of.columns.begin / strip + s) * most_rows_ + first, some.size()),
+                           weights_.middleRows(first, some.size()), of.coefficients, part);
     });
+    for (Index i = 0; i < std::ssize(sums); ++i) {
+      const MatrixD& part = sums[static_cast<std::size_t>(i)];
+      for (Index v = 0; const Index target : targets_of(of.columns.begin / strip + i % count))
+        sums_.col(target) += part.col(v++);
+    }
   }
 
   const SharedTerms& shared_;
@@ -247,8 +258,7 @@ LeaveOneOutCurve leave_one_out(const RidgeProblem& problem, const SpectralForm& 
   const VectorD mean_y = gather_targets(targets.mean_y, problem);
   const VectorD squares_y = gather_targets(targets.squares_y, problem);
   const WeightRange weights = weight_range(leverages);
-  const SharedTerms shared = parallel::agree(
-      problem.comm(), [&] { return choose_terms(form, projection, squares_y, alphas, weights, tolerance); });
+  const SharedTerms shared = choose_terms(problem, form, projection, squares_y, alphas, weights, tolerance);
   const bool single = form.single_precision() && problem.y().single_precision();
   const auto sum = single ? sum_rows<float> : sum_rows<double>;
   MatrixD sums = sum(problem, form, leverages, shared, weights, projection, mean_y, alphas);

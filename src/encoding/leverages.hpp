@@ -7,7 +7,7 @@
 
 namespace cinecortex::encoding {
 
-/// Rows that are multiplied together, or some more, where a run has fewer: those would not fill the processor.
+/// Rows that share what is made for a tile of targets, or some more, where a run has fewer.
 constexpr Index rows_together = 1536;
 
 /// One minus the leverage of every row at every alpha, 1 - h_i(α) = 1 - 1/n - Σ_j u_ij² λ_j/(λ_j+α): it does not

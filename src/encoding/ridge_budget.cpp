@@ -11,6 +11,7 @@
 #include "cinecortex/parallel/grid.hpp"
 #include "decompose_each.hpp"
 #include "leave_one_out.hpp"
+#include "residual_squares.hpp"
 
 namespace cinecortex::encoding {
 namespace {
@@ -64,7 +65,7 @@ double bytes_with(const RidgeShape& s, double targets_at_once, double cache) {
       (24.0 * owned + 16.0 * column) * p + dual_weights + (s.folds > 1 ? 8.0 * owned * p * (folds + 4) : 0.0);
   const double number = s.single ? 4.0 : 8.0;
   const double rows = number * static_cast<double>(3 * s.block_rows + rows_together) *
-                      (static_cast<double>(s.columns) + column);
+                      (static_cast<double>(s.columns) + std::max<double>(column, targets_of_a_strip));
   return small_parts + design_bytes(s) + cache + std::max(sums, solve) + rows + block_systems(s) +
          hard_rows(s, p, column);
 }

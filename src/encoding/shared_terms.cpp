@@ -11,12 +11,22 @@
 namespace cinecortex::encoding {
 namespace {
 
-/// Chooses the terms and how many of them each target needs: as few as certify `tolerance`.
+/// How much directions and alphas count in a family.
+struct FamilyWeights {
+  VectorD rows, columns;  ///< [r], [A]
+};
+
+/// Chooses the terms and how many of them each target needs.
 class TermChooser {
  public:
   TermChooser(const SpectralForm& form, const MatrixD& projection, const VectorD& squares_y,
               const std::vector<double>& alphas, const WeightRange& weights, double tolerance)
-      : values_(form.values()), weights_(weights), tolerance_(tolerance), squared_(projection.cwiseAbs2()) {
+      : values_(form.values()),
+        alphas_(alphas),
+        weights_(weights),
+        tolerance_(tolerance),
+        squares_y_(squares_y),
+        squared_(projection.cwiseAbs2()) {
     const auto count = static_cast<Index>(alphas.size());
     unexplained_ = MatrixD(values_.size(), count);  // 1 - λ/(λ+α)
     for (Index a = 0; a < count; ++a) {
@@ -26,11 +36,39 @@ class TermChooser {
     const VectorD out_of_reach = (squares_y - squared_.colwise().sum().transpose()).cwiseMax(0.0);
     residual_squares_ = products(unexplained_.cwiseAbs2());
     residual_squares_.rowwise() += out_of_reach.transpose();
-    family_.emplace(best_family(alphas));
   }
 
-  SharedTerms choose() const {
-    const std::vector<Index> needed = terms_needed();
+  /// Of the family whose truncation costs least where it counts: half the bound of a target at an alpha is
+  /// spread · ‖Δe‖ / ‖e‖. Weighted so, the squares of what terms leave are those of this half, of a mean target, summed over
+  /// alphas. A target that is explained nearly wholly counts as if a thousandth of it were left: it must not outweigh all.
+  FamilyWeights weights_of_mean_target() const {
+    constexpr double least_share = 1e-3;
+    const Index targets = squared_.cols();
+    VectorD scale = VectorD::Zero(targets);  // 1/‖e‖² at the alpha of the least residual
+    VectorD columns = VectorD::Zero(residual_squares_.rows());
+    for (Index v = 0; v < targets; ++v) {
+      const double least = std::max(residual_squares_.col(v).minCoeff(), least_share * squares_y_[v]);
+      if (!(least > 0) || !std::isfinite(1 / least)) continue;
+      scale[v] = 1 / static_cast<double>(targets) / least;
+      for (Index a = 0; a < columns.size(); ++a) {
+        columns[a] +=
+            std::sqrt(std::min(1.0, least / residual_squares_(a, v))) / static_cast<double>(targets);
+      }
+    }
+    return {values_.cwiseProduct((squared_ * scale).cwiseSqrt()), columns.cwiseProduct(weights_.spread)};
+  }
+
+  /// The terms for these weights, and how many of them each target needs: hardly more than certify the tolerance.
+  std::vector<Index> choose(const FamilyWeights& weights) {
+    // What a term costs, in directions, as measured: that its products go to memory, and its sums over alphas.
+    const double of_a_term = 50 + 1.6 * static_cast<double>(alphas_.size());
+    family_.emplace(
+        values_, alphas_, weights.rows, weights.columns,
+        ranges_of_terms(values_, alphas_, weights.rows, weights.columns, tolerance_ / 2, of_a_term));
+    return terms_needed();
+  }
+
+  SharedTerms share(const std::vector<Index>& needed) const {
     SharedTerms shared{.family = *family_};
     shared.order.resize(needed.size());
     std::iota(shared.order.begin(), shared.order.end(), 0);
@@ -51,35 +89,6 @@ class TermChooser {
 
   MatrixD products(const MatrixD& of_values) const {
     return linalg::product(true, false, of_values, squared_);
-  }
-
-  /// The family whose truncation costs least where it counts: half the bound of a target at an alpha is
-  /// spread · ‖Δe‖ / ‖e‖. Weighted as here, the squares of what terms leave are those of this half, of a mean target, summed
-  /// over alphas.
-  AlphaFamily best_family(const std::vector<double>& alphas) const {
-    const Index targets = squared_.cols();
-    VectorD scale = VectorD::Zero(targets);  // 1/‖e‖² at the alpha of the least residual
-    VectorD columns = VectorD::Zero(residual_squares_.rows());
-    Index counted = 0;
-    for (Index v = 0; v < targets; ++v) {
-      const double least = residual_squares_.col(v).minCoeff();
-      if (least <= 0) continue;
-      scale[v] = 1 / least;
-      for (Index a = 0; a < columns.size(); ++a) columns[a] += std::sqrt(least / residual_squares_(a, v));
-      ++counted;
-    }
-    if (counted == 0) {
-      const VectorD power = squared_.rowwise().sum();
-      return AlphaFamily(values_, alphas, values_.cwiseProduct(power.cwiseSqrt()),
-                         VectorD::Ones(columns.size()), {{0, values_.size()}});
-    }
-    const double mean = 1.0 / static_cast<double>(counted);
-    const VectorD power = squared_ * (mean * scale);
-    columns = mean * columns.cwiseProduct(weights_.spread);
-    const VectorD rows = values_.cwiseProduct(power.cwiseSqrt());
-    constexpr double of_a_term = 75;  // its sums over alphas, and that its products go to memory: as measured
-    return AlphaFamily(values_, alphas, rows, columns,
-                       ranges_of_terms(values_, alphas, rows, columns, tolerance_ / 2, of_a_term));
   }
 
   /// What a number of terms leaves of the shrinkages [r, A].
@@ -103,19 +112,17 @@ class TermChooser {
     std::vector<Index> needed(static_cast<std::size_t>(targets), most);
     std::vector<Index> open(needed.size()), probes;
     std::iota(open.begin(), open.end(), 0);
-    constexpr Index some = 16;
-    for (Index i = 0; i < std::min(some, targets); ++i)
-      probes.push_back(i * targets / std::min(some, targets));
+    const Index some = std::min<Index>(16, targets);
+    for (Index i = 0; i < some; ++i) probes.push_back(i * targets / some);
     const MatrixD squared_of_probes = squared_(Eigen::all, probes);
     for (Index terms = std::min<Index>(3, most); terms < most && !open.empty(); ++terms) {
       const MatrixD squares = rest_of(terms).cwiseAbs2();
       // Before any target has enough, a few tell whether it is worth while to look at all.
       if (std::ssize(open) == targets) {
         const MatrixD wrong = linalg::product(true, false, squares, squared_of_probes);
-        const bool none = std::none_of(probes.begin(), probes.end(), [&, i = Index{0}](Index target) mutable {
-          return bound(wrong.col(i++), target) <= tolerance_;
-        });
-        if (none) continue;
+        bool enough = false;
+        for (Index i = 0; i < some; ++i) enough = enough || bound(wrong.col(i), of(probes, i)) <= tolerance_;
+        if (!enough) continue;
       }
       const MatrixD wrong = products(squares);
       std::erase_if(open, [&](Index target) {
@@ -145,8 +152,10 @@ class TermChooser {
   }
 
   const VectorD& values_;
+  const std::vector<double>& alphas_;
   const WeightRange& weights_;
   double tolerance_;
+  const VectorD& squares_y_;
   MatrixD squared_;  ///< ŷ² [r, t]
   std::optional<AlphaFamily> family_;
   MatrixD unexplained_;       ///< [r, A]
@@ -175,9 +184,22 @@ WeightRange weight_range(const Leverages& leverages) {
   return range;
 }
 
-SharedTerms choose_terms(const SpectralForm& form, const MatrixD& projection, const VectorD& squares_y,
-                         const std::vector<double>& alphas, const WeightRange& weights, double tolerance) {
-  return TermChooser(form, projection, squares_y, alphas, weights, tolerance).choose();
+SharedTerms choose_terms(const RidgeProblem& problem, const SpectralForm& form, const MatrixD& projection,
+                         const VectorD& squares_y, const std::vector<double>& alphas,
+                         const WeightRange& weights, double tolerance) {
+  const auto& comm = problem.comm();
+  const auto& axis = problem.grid().run_axis();
+  FamilyWeights of_family;
+  auto chooser = parallel::agree(comm, [&] {
+    TermChooser made(form, projection, squares_y, alphas, weights, tolerance);
+    of_family = made.weights_of_mean_target();
+    return made;
+  });
+  axis.broadcast(numbers(of_family.rows));
+  axis.broadcast(numbers(of_family.columns));
+  std::vector<Index> needed = parallel::agree(comm, [&] { return chooser.choose(of_family); });
+  axis.broadcast(std::span(needed));
+  return parallel::agree(comm, [&] { return chooser.share(needed); });
 }
 
 }  // namespace cinecortex::encoding

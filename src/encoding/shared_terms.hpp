@@ -30,10 +30,13 @@ struct SharedTerms {
 /// Targets that are multiplied together, and so with as many terms as the most demanding of them needs.
 constexpr Index targets_of_a_tile = 128;
 
-/// The terms and how many of them each target needs: as few as certify `tolerance`.
-/// @param projection  ŷ [r, t]    @param squares_y  ‖ỹ‖² [t]
-/// Source: mathematics §3.   Collective: no.
-SharedTerms choose_terms(const SpectralForm& form, const MatrixD& projection, const VectorD& squares_y,
-                         const std::vector<double>& alphas, const WeightRange& weights, double tolerance);
+/// The terms and how many of them each target needs: hardly more than certify `tolerance`. Ranks of a grid column add up
+/// sums of their rows, so they take the first one's choice: what rounds otherwise on another processor must not choose
+/// otherwise.
+/// @param projection  ŷ [r, t_col]    @param squares_y  ‖ỹ‖² [t_col]
+/// Source: mathematics §3.   Collective: over the problem's communicator.
+SharedTerms choose_terms(const RidgeProblem& problem, const SpectralForm& form, const MatrixD& projection,
+                         const VectorD& squares_y, const std::vector<double>& alphas,
+                         const WeightRange& weights, double tolerance);
 
 }  // namespace cinecortex::encoding

@@ -41,6 +41,12 @@ class ColumnsOf final : public BlockSource {
   MatrixF read_single(Index block, Range columns) const override {
     return source_.read_single(block, moved(columns));
   }
+  MatrixD read_rows(Index block, Range rows, Range columns) const override {
+    return source_.read_rows(block, rows, moved(columns));
+  }
+  MatrixF read_rows_single(Index block, Range rows, Range columns) const override {
+    return source_.read_rows_single(block, rows, moved(columns));
+  }
   using BlockSource::read;
   std::string name(Index block) const override { return source_.name(block); }
 

@@ -28,6 +28,10 @@ class LaggedMatrix final : public encoding::LaggedSource {
   Index lowest() const override { return 0; }
   MatrixD features(Index block) const override { return read_run<double>(block); }
   MatrixF features_single(Index block) const override { return read_run<float>(block); }
+  MatrixD first_features(Index block, Index count) const override {
+    const Range run = piece(block).run;
+    return file_.read<double>({run.begin, std::min(run.end, run.begin + count)}, {0, components_});
+  }
   bool single_precision() const override { return file_.single(); }
   Index blocks() const override { return static_cast<Index>(pieces_.size()); }
   std::string name(Index block) const override { return file_.where() + " run " + piece(block).name; }
