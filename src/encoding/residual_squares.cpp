@@ -50,23 +50,11 @@ __attribute__((always_inline)) inline void add_row(const Strip<Scalar>& of, Inde
   }
 }
 
-/// Rows lie too far apart for a processor to see that the next is wanted.
-template <class Scalar>
-__attribute__((always_inline)) inline void ask_for(const Strip<Scalar>& of, Index i) {
-  constexpr Index line = 64 / sizeof(Scalar);
-  const Scalar* term = of.terms + i * of.terms_row;
-  for (Index q = 0; q < of.count; ++q, term += of.width) {
-    for (Index v = 0; v < strip; v += line) __builtin_prefetch(term + v);
-  }
-}
-
 template <class Scalar>
 __attribute__((always_inline)) inline void add_rows(const Strip<Scalar>& of) {
   constexpr Index flush_every = 32;  // rows that are summed in Scalar before they go to float64
   constexpr Index together = 5;      // alphas whose residuals stay in registers
-  constexpr Index ahead = 2;         // rows whose terms are asked for before they are needed
   for (Index i = 0; i < of.rows; ++i) {
-    if (i + ahead < of.rows) ask_for(of, i + ahead);
     Index a = 0;
     for (; a + together <= of.alphas; a += together) add_row<together>(of, i, a);
     for (; a < of.alphas; ++a) add_row<1>(of, i, a);
