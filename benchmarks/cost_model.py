@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 RUN_ROWS = 480  # TRs of a run, the unit in which rows are dealt
 MOST_ROWS_OF_FLOAT32 = 2048  # that are summed before they move to float64
-SUMS_OF_ALPHAS = 120  # columns' worth of work that a product brings with it: two terms' sums over alphas
+SUMS_OF_ALPHAS = 120  # columns' worth of work that a product brings with it: its terms' sums over alphas
 TARGETS_OF_A_BLOCK = 64  # fewer are not dealt apart
 ONE_RANK_DECOMPOSES = 4000  # columns, below which the eigenvectors are found by one rank
 
