@@ -58,7 +58,8 @@ class Costs {
   }
 
   Range directions(Index begin_part, Index end_part) const {
-    return {begin_part * directions_ / parts_of_all, end_part * directions_ / parts_of_all};
+    return {partition(directions_, parts_of_all, begin_part).begin,
+            partition(directions_, parts_of_all, end_part - 1).end};
   }
 
   /// Of the fewest terms of ranges between these ends that leave no more than `rest`.
@@ -121,8 +122,8 @@ std::vector<Range> ranges_of_terms(const VectorD& values, const std::vector<doub
   }
   Costs costs(row_weights.asDiagonal() * inverses_of(values, some) * weights_of_some.asDiagonal(), rest,
               of_a_term);
-  std::vector<Index> best{parts_of_all}, ends;
-  double least = costs.of(best);
+  std::vector<Index> best, ends;
+  double least = std::numeric_limits<double>::infinity();
   for_each_cutting(ends, 0, most_cuts, [&](const std::vector<Index>& tried) {
     const double cost = costs.of(tried);
     if (cost >= least) return;
